@@ -58,6 +58,7 @@ pub mod toml_text;
 mod file_parts;
 mod file_signature;
 mod mapped;
+mod packed;
 mod temporary;
 
 pub use checkpoint::Checkpoint;

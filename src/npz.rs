@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::file_state::FileState;
 use crate::npy;
 use crate::output::ArchiveOutput;
+use crate::packed::{Growth, repeated_name};
 use crate::tensor::Constant;
 use crate::tensor::Tensor;
 
@@ -51,12 +52,19 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
         Error::file(path, format!("it is not an archive that NumPy saved: {error}"))
     };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
-    let mut arrays = vec![];
+    if let Some(name) = repeated_name(bytes, archive.central_directory_start()) {
+        return Err(Error::file(path, format!("it has several arrays of the name {name}")));
+    }
+    let growth = Growth::of(path, Some(bytes.len() as u64));
+    let (mut arrays, mut unpacked) = (vec![], 0u64);
     for index in 0..archive.len() {
-        let mut file = archive.by_index(index).map_err(|error| damaged(&error))?;
+        let file = archive.by_index(index).map_err(|error| damaged(&error))?;
         let name = file.name().map_err(|error| damaged(&error))?.into_owned();
         let mut bytes = vec![];
-        file.read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
+        let most = growth.most(0).saturating_sub(unpacked).saturating_add(1);
+        file.take(most).read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
+        unpacked = unpacked.saturating_add(bytes.len() as u64);
+        growth.check(0, unpacked)?;
         let tensor =
             npy::read(&bytes).map_err(|error| error.within(format!("{}: {name}", path.display())))?;
         arrays.push((name.strip_suffix(".npy").unwrap_or(&name).to_owned(), tensor));
@@ -85,5 +93,32 @@ mod tests {
     fn other_files_are_refused() {
         let message = read(Path::new("a.npz"), b"PK\x03\x04 and no more").unwrap_err().to_string();
         assert!(message.contains("a.npz: it is not an archive that NumPy saved"), "{message}");
+    }
+
+    /// An archive with a member for each name and content, compressed.
+    fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut archive = zip::ZipWriter::new(Cursor::new(vec![]));
+        for (name, content) in members {
+            archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            std::io::Write::write_all(&mut archive, content).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn arrays_of_one_name_are_refused() {
+        let mut archive = archive(&[("first.npy", b"one"), ("other.npy", b"two")]);
+        while let Some(at) = archive.windows(5).position(|window| window == b"other") {
+            archive[at..][..5].copy_from_slice(b"first");
+        }
+        let message = read(Path::new("a.npz"), &archive).unwrap_err().to_string();
+        assert!(message.contains("a.npz: it has several arrays of the name first.npy"), "{message}");
+    }
+
+    #[test]
+    fn an_archive_that_becomes_many_times_as_large_is_refused() {
+        let packed = archive(&[("zeros.npy", &vec![0; 80 << 20])]);
+        let message = read(Path::new("a.npz"), &packed).unwrap_err().to_string();
+        assert!(message.contains("a.npz: it unpacks to more than 20 times its size"), "{message}");
     }
 }

@@ -14,7 +14,7 @@ use tf2onnx_rs::slim::{BuiltNetwork, Recognition, Variables, recognize_and_build
 
 use crate::support::checkpoint_writer::Variable;
 use crate::support::checkpoints::{Format, write};
-use crate::support::command::{Done, convert, tf2onnx_rs};
+use crate::support::command::{Done, convert, fails, tf2onnx_rs};
 use crate::support::fill;
 use crate::support::npy;
 use crate::support::onnx::{Model, execute, relative_error};
@@ -203,6 +203,30 @@ fn a_file_that_does_not_describe_the_detector_is_named() {
         fs::write(folder.join(file), text).unwrap();
         let done = tf2onnx_rs(["convert", checkpoint.to_str().unwrap(), converted.model().to_str().unwrap()]);
         assert!(done.status == 1 && done.stderr.contains(said), "{text}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn numbers_that_describe_too_much_are_refused() {
+    let changes = [
+        ("grids", "height: 128", "height: 1000000000", "--limit constants="),
+        (
+            "pyramid_with_explicit_padding",
+            "before_predictor: 2",
+            "before_predictor: 99999999",
+            "--limit nodes=",
+        ),
+        ("pyramid_with_explicit_padding", "per_octave: 2", "per_octave: 99999", "scales_per_octave in "),
+        ("pyramid_with_explicit_padding", "max_level: 7", "max_level: 99999", "max_level in "),
+    ];
+    for (name, from, to, problem) in changes {
+        let detector = Converted::new(name);
+        let path = detector.folder.path().join("pipeline.config");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace(from, to)).unwrap();
+        let checkpoint = detector.folder.path().join("model.ckpt");
+        let error = fails(&["convert", checkpoint.to_str().unwrap(), detector.model().to_str().unwrap()]);
+        assert!(error.contains(problem), "{name} {to}: {error}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! Small graphs that describe large ones: functions that call each other, nodes with many outputs, constants of repeated elements
-//! and constants that are computed from constants. Each is converted with little memory, or refused with the limit that it exceeds.
+//! constants that are computed from constants, and matrices that an op needs. Each is converted with little memory, or refused with the limit that it exceeds.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use crate::support::command::{convert, fails};
+use crate::support::network_cases::Case;
 
 /// A node of a graph or of a function, in text form.
 fn node(of: &str, name: &str, op: &str, inputs: &[&str], attributes: &str) -> String {
@@ -211,4 +212,100 @@ fn a_constant_of_one_repeated_element_is_written() {
     let start = bytes.windows(8).position(|window| window == [3.0_f32, 1.5].map(f32::to_le_bytes).concat());
     let elements = &bytes[start.unwrap()..][..4_000_000];
     assert!(elements[4..].as_chunks::<4>().0.iter().all(|&element| f32::from_le_bytes(element) == 1.5));
+}
+
+/// Constants of several megabytes that an op of a few bytes needs: `bytes` are those of the model.
+#[cfg(unix)]
+fn converts_in_little_memory(text: &str, bytes: u64) {
+    let (_folder, graph, model) = graph(text);
+    let status = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -d 100000; exec \"$0\" convert --quiet \"$@\"",
+            env!("CARGO_BIN_EXE_tf2onnx-rs"),
+        ])
+        .args([&graph, &model])
+        .env("RAYON_NUM_THREADS", "2")
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let written = fs::metadata(model).unwrap().len();
+    assert!((bytes..bytes + 10_000).contains(&written), "{written}");
+}
+
+#[test]
+#[cfg(unix)]
+fn the_places_of_diagonals_are_not_held_in_memory() {
+    let diagonal = placeholder("x", "DT_FLOAT", &[4096]);
+    let elements = 4096 * 4096;
+    converts_in_little_memory(
+        &(diagonal.clone() + &node("node", "y", "MatrixDiag", &["x"], &float())),
+        9 * elements,
+    );
+    let matrices = placeholder("m", "DT_FLOAT", &[4096, 4096]);
+    let set = node("node", "y", "MatrixSetDiag", &["m", "x"], &float());
+    converts_in_little_memory(&(diagonal + &matrices + &set), 9 * elements);
+}
+
+#[test]
+#[cfg(unix)]
+fn the_waves_of_transforms_are_not_held_in_memory() {
+    let complex = attribute("Tcomplex", "type: DT_COMPLEX64");
+    let parts = attribute("T", "type: DT_COMPLEX64") + &attribute("Tout", "type: DT_FLOAT");
+    let text = placeholder("x", "DT_COMPLEX64", &[4096])
+        + &node("node", "frequencies", "FFT", &["x"], &complex)
+        + &node("node", "y", "Real", &["frequencies"], &parts);
+    converts_in_little_memory(&text, 2 * 4 * 4096 * 4096);
+}
+
+#[test]
+fn constants_that_repeat_an_element_more_often_than_the_limit_are_refused() {
+    let repeated = |count: usize| {
+        placeholder("x", "DT_FLOAT", &[count])
+            + &constant("a", "DT_FLOAT", &[count], "float_val: 1")
+            + &constant("b", "DT_FLOAT", &[count], "float_val: 2 float_val: 3")
+            + &node("node", "sum", "AddV2", &["x", "a"], &float())
+            + &node("node", "y", "AddV2", &["sum", "b"], &float())
+    };
+    let error = refused(&repeated(1 << 28), &[]);
+    assert!(error.contains("graph.pbtxt") && error.contains("constant \"a:0\""), "{error}");
+    assert!(error.contains("repeat an element") && error.contains("--limit constants="), "{error}");
+    // The second one alone is within the limit.
+    let error = refused(&repeated(1000), &["--limit", "constants=7999"]);
+    assert!(error.contains("constant \"b:0\"") && error.contains("8000 bytes"), "{error}");
+    let (_folder, graph, model) = graph(&repeated(1000));
+    convert(&graph, &model, &["--limit", "constants=8000"]);
+}
+
+#[test]
+fn a_number_of_layers_in_a_configuration_is_refused_with_the_limit() {
+    let mut case = Case::load("transformers/cases.zip", "albert");
+    let folder = TempDir::new().unwrap();
+    let (checkpoint, model) = (case.write(folder.path()), folder.path().join("model.onnx"));
+    let paths = [checkpoint.to_str().unwrap(), model.to_str().unwrap()];
+    let error = fails(&["convert", paths[0], paths[1], "--limit", "nodes=100"]);
+    assert!(error.contains("the network has 101 nodes, and the limit is 100"), "{error}");
+    let config = case.files.get_mut("albert_config.json").unwrap();
+    config["num_hidden_layers"] = 1_000_000_000.into();
+    case.write(folder.path());
+    let error = fails(&["convert", paths[0], paths[1]]);
+    assert!(error.contains("num_hidden_layers: it is 1000000000, and the most is 500"), "{error}");
+    assert!(!model.exists());
+}
+
+#[test]
+fn messages_in_messages_are_read_to_a_depth() {
+    let text = "node { name: \"a\" op: \"Neg\" ".to_owned()
+        + &"attr { key: \"f\" value { func { name: \"f\" ".repeat(20_000);
+    let error = refused(&text, &[]);
+    assert!(error.contains("its messages are nested more than 100 deep"), "{error}");
+}
+
+#[test]
+fn axes_that_repeat_an_element_without_measure_are_not_read() {
+    let text = placeholder("x", "DT_FLOAT", &[2, 3])
+        + &constant("axes", "DT_INT32", &[1 << 28], "int_val: 1")
+        + &node("node", "y", "Transpose", &["x", "axes"], &(float() + &attribute("Tperm", "type: DT_INT32")));
+    let error = refused(&text, &[]);
+    assert!(error.contains("constant: it repeats an element to 268435456 numbers"), "{error}");
 }

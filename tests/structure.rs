@@ -10,7 +10,7 @@ use crate::support::zoo::{self, Case};
 
 fn recognized(case: &Case) -> Result<Recognition, String> {
     let options = case.network_options();
-    recognize(&case.variables(), Overrides { network: None, options: &options, config: None })
+    recognize(&case.variables(), Overrides { options: &options, ..Overrides::default() })
         .map_err(|error| error.to_string())
 }
 

@@ -73,8 +73,7 @@ impl Case {
 
     fn recognized(&self) -> Recognition {
         let network = NetworkChoice::from(&*self.description()).network().unwrap();
-        recognize(&self.variables(), Overrides { network: Some(network), options: &[], config: None })
-            .unwrap()
+        recognize(&self.variables(), Overrides { network: Some(network), ..Overrides::default() }).unwrap()
     }
 
     fn built(&self) -> BuiltNetwork {

@@ -181,7 +181,9 @@ fn build_configured(name: &str, text: &[u8], networks: &[(&str, &str, &[usize])]
         let config = Some(Arc::clone(&config));
         // That the others are missing is found after the network is built.
         let variables = Variables::from([((*variable).to_owned(), shape.to_vec())]);
-        if let Ok(recognized) = recognize_and_build(&variables, Overrides { network, options: &[], config }) {
+        if let Ok(recognized) =
+            recognize_and_build(&variables, Overrides { network, config, ..Overrides::default() })
+        {
             let image = recognized.recognition.network.default_images(3);
             let _ = recognized.build(&image, &variables);
         }

@@ -63,8 +63,12 @@ pub fn recognize_variables(
     variables: &Variables,
 ) -> Result<Recognized> {
     let network = options.network.as_ref().map(NetworkChoice::network).transpose()?;
-    let overrides =
-        Overrides { network, options: &options.network_options, config: source.config().cloned() };
+    let overrides = Overrides {
+        network,
+        options: &options.network_options,
+        config: source.config().cloned(),
+        limits: options.limits,
+    };
     recognize_and_build(variables, overrides).map_err(|error| {
         let error = error.within(source.path().display());
         if source.graph().is_some() && options.network.is_none() && !options.network_options.is_empty() {

@@ -1,5 +1,5 @@
 //! What a conversion may make of a file: a few bytes can describe functions that call each other without end in sight, and
-//! constants that are computed from constants.
+//! constants that are computed or repeat an element.
 //!
 //! All graphs of a conversion share one [`Budget`], which each step charges before it makes something.
 
@@ -14,17 +14,27 @@ use crate::setting::Setting;
 /// The most that a conversion makes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Nodes of functions: each call of a function adds all of them, and some for the call.
+    /// Nodes of functions, of which each call adds all, and some for the call; and those of a network that a checkpoint belongs to.
     pub nodes: usize,
     /// Outputs of a single node.
     pub outputs: usize,
-    /// Bytes of the constants that are computed from constants.
+    /// Bytes of the constants that a few bytes of the graph describe: those that are computed, and those that repeat an element.
     pub constants: usize,
 }
 
 impl Limits {
     /// No limits: for a graph that a conversion has been through.
     pub const NONE: Self = Self { nodes: usize::MAX, outputs: usize::MAX, constants: usize::MAX };
+
+    /// These limits, or others where those are higher.
+    #[must_use]
+    pub fn at_least(self, others: Self) -> Self {
+        Self {
+            nodes: self.nodes.max(others.nodes),
+            outputs: self.outputs.max(others.outputs),
+            constants: self.constants.max(others.constants),
+        }
+    }
 
     /// Changes the limit that `KEY=VALUE` names.
     ///
@@ -90,7 +100,21 @@ impl Budget {
         self.exceed(Error::new(format!("function \"{function}\""), problem), "nodes", total)
     }
 
-    /// Charges the bytes of constants that a node computes. `node` names it.
+    /// Charges a node of a network that has no graph. `node` names it.
+    ///
+    /// # Errors
+    /// If that is more than the limit.
+    pub fn charge_network(&self, node: &str) -> Result<()> {
+        let total = add(&self.nodes, 1);
+        if total <= self.limits.nodes {
+            return self.check();
+        }
+        let problem =
+            format!("with it, the network has {total} nodes, and the limit is {}", self.limits.nodes);
+        self.exceed(Error::new(format!("\"{node}\""), problem), "nodes", total)
+    }
+
+    /// Charges the bytes of constants that a node computes, or of one that repeats an element. `node` names it.
     ///
     /// # Errors
     /// If that is more than the limit.
@@ -100,7 +124,7 @@ impl Budget {
             return self.check();
         }
         let problem = format!(
-            "with its {bytes} bytes, constants that are computed from constants have {total} bytes, and the limit is {}",
+            "with its {bytes} bytes, constants that are computed or repeat an element have {total} bytes, and the limit is {}",
             self.limits.constants
         );
         self.exceed(Error::new(node.to_string(), problem), "constants", total)

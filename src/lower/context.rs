@@ -258,7 +258,8 @@ impl<'a> Lowering<'a> {
     /// If the node has no such input, or its elements cannot be read.
     pub fn known_integers(&self, node: NodeRef<'_>, index: usize) -> Result<Option<Vec<i64>>> {
         let input = self.input_of(node, index)?;
-        Ok(self.constant(input).map(Constant::to_i64s).transpose()?.flatten())
+        let known = self.constant(input).map(Constant::to_i64s).transpose();
+        Ok(known.map_err(|error| error.within(node.error("").subject()))?.flatten())
     }
 
     /// The elements of an input that must be known before the model runs. `what` names the elements in the error.

@@ -89,7 +89,19 @@ impl Lowering<'_> {
         self.finish_nodes()?;
         let are_read = self.drop_unread();
         retain(&mut self.model.initializers, are_read);
+        self.charge_repeated()?;
         Ok(self.model)
+    }
+
+    /// Charges constants of which the graph only has a few elements, and the model all of them.
+    fn charge_repeated(&self) -> Result<()> {
+        let repeated = self.model.initializers.iter().filter(|initializer| initializer.value.is_repeated());
+        let budget = self.graph.library().budget();
+        for Initializer { name, value } in repeated {
+            let bytes = value.byte_len().unwrap_or(usize::MAX);
+            budget.charge_constants(format_args!("constant \"{name}\""), bytes)?;
+        }
+        Ok(())
     }
 
     /// Removes nodes that no other node reads, such as a Shape whose only reader was not needed. Returns which initializers are read.

@@ -45,8 +45,9 @@ pub use lowering::lower;
 pub use missing::missing_ops;
 
 use crate::error::Result;
-use crate::graph::{Node, NodeRef, own_ops};
+use crate::graph::{Graph, Library, Limits, Node, NodeRef, own_ops};
 use crate::lower::context::Lowering;
+use crate::proto::FunctionDefLibrary;
 use crate::tensor::Tensor;
 
 /// Writes the ONNX nodes of one TensorFlow node, and records the values of its outputs.
@@ -272,8 +273,13 @@ pub fn operator(node: &Node) -> &'static str {
 }
 
 /// An empty graph that infers types as TensorFlow does.
-pub fn new_graph() -> crate::graph::Graph {
-    crate::graph::Graph::new(output_types)
+pub fn new_graph() -> Graph {
+    Graph::new(output_types)
+}
+
+/// An empty graph of a conversion that makes no more than `limits`.
+pub fn new_graph_within(limits: Limits) -> Graph {
+    Graph::with_library(Library::new(&FunctionDefLibrary::default(), output_types, limits))
 }
 
 #[cfg(test)]

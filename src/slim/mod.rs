@@ -172,6 +172,7 @@ fn build_in(
     options: &Options,
     image: &ImageShape,
 ) -> (Vec<TensorRef>, TensorRef) {
+    slim.limit(options.limits);
     let inputs = network.definition.inputs(options, image);
     let inputs: Vec<TensorRef> = inputs.into_iter().map(|input| slim.placeholder(input)).collect();
     let mut output = inputs[0];

@@ -4,7 +4,8 @@ use hashbrown::HashMap;
 
 use super::{ArgScope, Assumption, BuiltNetwork, NetworkInput, ScopeDisagreement, Variables, holds_prefix};
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
+use crate::graph::limits::Budget;
+use crate::graph::{Attr, Attrs, Graph, Limits, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
 
 /// The height and width of a window.
@@ -85,6 +86,16 @@ impl<'a> NetworkBuilder<'a> {
             variable_names: vec![],
             location: None,
         }
+    }
+
+    /// Builds no more than this. Nothing has been built yet.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.graph = crate::ops::new_graph_within(limits);
+    }
+
+    /// How much of the limits is used.
+    pub(super) fn budget(&self) -> &Budget {
+        self.graph.library().budget()
     }
 
     /// A builder that fails at the first variable that is not in `variables` with the same shape.
@@ -348,7 +359,8 @@ impl<'a> NetworkBuilder<'a> {
 
     pub(super) fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> TensorRef {
         if !self.has_failed() {
-            match self.graph.add(name, op, inputs, attrs) {
+            let charged = self.budget().charge_network(&name);
+            match charged.and_then(|()| self.graph.add(name, op, inputs, attrs)) {
                 Ok(node) => return node.into(),
                 Err(error) => self.fail(error),
             }

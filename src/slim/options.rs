@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Counts, ImageShape, NetworkOption, Value, Variables};
 use crate::error::{Error, Result};
-use crate::graph::Shape;
+use crate::graph::{Limits, Shape};
 use crate::model_config::ModelConfig;
 use crate::setting::Setting;
 use crate::suggestion::suggesting_and_listing;
@@ -149,6 +149,8 @@ pub struct Options {
     values: BTreeMap<Cow<'static, str>, Value>,
     set_by_user: Vec<Cow<'static, str>>,
     config: Option<Arc<ModelConfig>>,
+    /// How much is made of the variables and of the file that describes the model.
+    pub limits: Limits,
     /// The network's own variable scope: slim's `scope` argument.
     pub scope: String,
 }
@@ -157,7 +159,9 @@ impl Options {
     /// slim's defaults.
     pub fn defaults(specs: &Arc<[OptionSpec]>, scope: &str) -> Self {
         let values = specs.iter().map(|spec| (spec.name.clone(), spec.default)).collect();
-        Self { specs: Arc::clone(specs), values, set_by_user: vec![], config: None, scope: scope.to_owned() }
+        let specs = Arc::clone(specs);
+        let (set_by_user, limits) = (vec![], Limits::default());
+        Self { specs, values, set_by_user, config: None, limits, scope: scope.to_owned() }
     }
 
     /// Sets the options that the user gives.

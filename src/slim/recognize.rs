@@ -17,6 +17,7 @@ use super::{
     holds_prefix, networks,
 };
 use crate::error::{Error, Result};
+use crate::graph::Limits;
 use crate::model_config::ModelConfig;
 use crate::setting::{Command, Setting};
 
@@ -47,6 +48,8 @@ pub struct Overrides<'a> {
     pub options: &'a [NetworkOption],
     /// The file that describes the model.
     pub config: Option<Arc<ModelConfig>>,
+    /// How much is made of the variables and of that file.
+    pub limits: Limits,
 }
 
 /// A recognized network, with the graph that was built to recognize it.
@@ -68,7 +71,8 @@ impl Recognized {
     pub fn build(self, image: &ImageShape, variables: &Variables) -> Result<(Recognition, BuiltNetwork)> {
         let Self { recognition, built_for: (options, built_image), built } = self;
         recognition.network.definition.check(&recognition.options, variables)?;
-        if options.build_same_network(&recognition.options) && built_image == *image {
+        let has_same_limits = options.limits == recognition.options.limits;
+        if options.build_same_network(&recognition.options) && has_same_limits && built_image == *image {
             return Ok((recognition, built));
         }
         let Recognition { network, prefix, options, .. } = &recognition;
@@ -231,6 +235,8 @@ fn try_scope(
     let root = candidate.root();
     let ScopeCandidate { prefix, scope } = candidate;
     let mut options = Options::defaults(&network.options, &scope);
+    // A network that exceeds lower limits is recognized, too, so that the limit is named.
+    options.limits = given.limits.at_least(Limits::default());
     for option in given.options {
         // Errors are reported for the recognized network alone.
         let _ = options.set_given(std::slice::from_ref(option));
@@ -283,6 +289,7 @@ fn try_scope(
         }
     }
     let built_for = recognition_settings(network, &options, channels);
+    options.limits = given.limits;
     let network = Arc::clone(network);
     let recognition = Recognition { network, prefix, options, channels, found, expected, fitting };
     Ok(Recognized { recognition, built_for, built })

@@ -11,6 +11,7 @@ use prost::Message;
 use prost::bytes::{Buf, Bytes};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
+use super::nesting::{MAX_DEPTH, is_too_deep};
 use super::table_files::fill_tables;
 use super::tfjs;
 use crate::error::{Error, Result};
@@ -252,6 +253,11 @@ fn from_text<M: Message + Default>(path: &Path, message: &str, text: &str) -> Re
     let Some(descriptor) = message_descriptor(message) else {
         return Err(Error::file(path, "cannot be read as text"));
     };
+    if is_too_deep(text) {
+        let problem =
+            format!("is not a {message} in text form: its messages are nested more than {MAX_DEPTH} deep");
+        return Err(Error::file(path, problem));
+    }
     DynamicMessage::parse_text_format(descriptor, text)
         .map_err(|error| error.to_string())
         .and_then(|dynamic| dynamic.transcode_to().map_err(|error| error.to_string()))

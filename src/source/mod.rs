@@ -4,6 +4,7 @@ mod archive;
 mod arrays;
 mod find;
 mod graph_file;
+mod nesting;
 mod standard_input;
 mod table_files;
 mod tfjs;

@@ -7,7 +7,7 @@ use super::elements::Stored;
 use super::levels::Quantization;
 use super::scale::Scaling;
 use super::slice::Slice;
-use super::{DType, ElementSource, Elements, Fill, Inline, Permutation, check_length, element_count};
+use super::{DType, ElementSource, Elements, Fill, Permutation, check_length, element_count};
 use crate::error::{Error, Result};
 
 /// A tensor whose elements are known before the model runs, without being held in memory.
@@ -36,19 +36,6 @@ impl Constant {
         Self { stored: dtype, dtype, view: shape.clone(), shape, source, perm, scaling: None, levels: None }
     }
 
-    /// A tensor of `shape` with all elements equal to `value`.
-    pub fn filled(shape: Vec<usize>, value: f32) -> Self {
-        let count = element_count(&shape).unwrap_or(0);
-        let fill = Fill::uniform(value.to_le_bytes().to_vec(), count);
-        Self::new(DType::Float32, shape, Arc::new(fill))
-    }
-
-    /// A float32 tensor of these values, in C order.
-    pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
-        Self::new(DType::Float32, shape, Arc::new(Inline::Bytes(bytes)))
-    }
-
     /// A complex tensor as one of real numbers, with the real and the imaginary part along a new last axis. Others stay as they are.
     pub fn with_parts(self) -> Self {
         if !self.dtype.is_complex() {
@@ -57,66 +44,6 @@ impl Constant {
         let Ok(bytes) = self.bytes().map(Cow::into_owned) else { return self };
         let shape = [self.shape(), &[2]].concat();
         Self::of_bytes(self.dtype.part(), shape, bytes)
-    }
-
-    /// A tensor of these bytes, which are its elements in C order.
-    pub fn of_bytes(dtype: DType, shape: Vec<usize>, bytes: Vec<u8>) -> Self {
-        Self::new(dtype, shape, Arc::new(Inline::Bytes(bytes.into())))
-    }
-
-    /// A float32 or float64 tensor of these values, in C order.
-    pub fn from_numbers(dtype: DType, shape: Vec<usize>, values: &[f64]) -> Self {
-        if dtype != DType::Float64 {
-            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
-            return Self::from_f32(shape, &values);
-        }
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
-        Self::new(DType::Float64, shape, Arc::new(Inline::Bytes(bytes)))
-    }
-
-    /// An int32 tensor of these values, in C order.
-    pub fn from_i32(shape: Vec<usize>, values: &[i32]) -> Self {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
-        Self::new(DType::Int32, shape, Arc::new(Inline::Bytes(bytes)))
-    }
-
-    /// An int64 tensor of these values, in C order.
-    pub fn from_i64(shape: Vec<usize>, values: &[i64]) -> Self {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
-        Self::new(DType::Int64, shape, Arc::new(Inline::Bytes(bytes)))
-    }
-
-    /// A bool tensor of these values, in C order.
-    pub fn from_bools(shape: Vec<usize>, values: &[bool]) -> Self {
-        let bytes = values.iter().map(|&value| u8::from(value)).collect::<Vec<u8>>().into();
-        Self::new(DType::Bool, shape, Arc::new(Inline::Bytes(bytes)))
-    }
-
-    /// A number as a scalar tensor. The type is float32 if `dtype` is neither a type of real numbers nor boolean.
-    pub fn scalar(dtype: DType, value: f64) -> Self {
-        let bytes = match dtype {
-            // What TensorFlow has for zero.
-            DType::String => return Self::new(dtype, vec![], Arc::new(Inline::Strings(vec![vec![]]))),
-            DType::Float64 => value.to_le_bytes().to_vec(),
-            DType::Float16 => half::f16::from_f64(value).to_le_bytes().to_vec(),
-            DType::BFloat16 => half::bf16::from_f64(value).to_le_bytes().to_vec(),
-            DType::Int64 => (value as i64).to_le_bytes().to_vec(),
-            DType::UInt64 => (value as u64).to_le_bytes().to_vec(),
-            DType::Int32 => (value as i32).to_le_bytes().to_vec(),
-            DType::UInt32 => (value as u32).to_le_bytes().to_vec(),
-            DType::Int16 => (value as i16).to_le_bytes().to_vec(),
-            DType::UInt16 => (value as u16).to_le_bytes().to_vec(),
-            DType::Int8 => (value as i8).to_le_bytes().to_vec(),
-            DType::UInt8 => (value as u8).to_le_bytes().to_vec(),
-            DType::Bool => vec![u8::from(value != 0.0)],
-            _ => return Self::from_f32(vec![], &[value as f32]),
-        };
-        Self::new(dtype, vec![], Arc::new(Inline::Bytes(bytes.into())))
-    }
-
-    /// A tensor without elements.
-    pub fn empty(dtype: DType, shape: Vec<usize>) -> Self {
-        Self::new(dtype, shape, Arc::new(Inline::Bytes(vec![].into())))
     }
 
     /// The type of the elements.
@@ -284,11 +211,21 @@ impl Constant {
         (is_uniform && self.scaling.is_none() && self.levels.is_none()).then_some(self)
     }
 
+    /// Whether a few elements stand for all of these.
+    pub fn is_repeated(&self) -> bool {
+        self.source.is_repeated()
+    }
+
     /// Whether all elements of a float32 tensor are this number.
     pub fn has_only(&self, value: f32) -> bool {
         let is_value = |chunk: &[u8]| {
             chunk.as_chunks::<4>().0.iter().all(|&element| f32::from_le_bytes(element) == value)
         };
+        if self.dtype == DType::Float32
+            && let Some(fill) = self.in_any_order().and_then(|same| same.source.repeated())
+        {
+            return self.is_empty() || is_value(&fill.element);
+        }
         let elements = (self.dtype == DType::Float32).then(|| self.open().ok()).flatten();
         let chunks = elements.and_then(|elements| elements.map_chunks(is_value).ok());
         chunks.is_some_and(|chunks| chunks.into_iter().all(|is_value| is_value))
@@ -301,8 +238,8 @@ impl Constant {
     pub fn open(&self) -> Result<Elements<'_>> {
         let size =
             self.stored.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
-        let stored = match self.source.repeated() {
-            Some(fill) => Stored::Repeated(fill),
+        let stored = match self.source.made() {
+            Some(made) => Stored::Made(made),
             None => Stored::Bytes(self.source.bytes()?),
         };
         check_length(stored.len(), size, &self.view)?;
@@ -359,36 +296,6 @@ impl Constant {
         let order = order.to_i64s()?.unwrap_or_default();
         Ok(order.into_iter().filter_map(|index| strings.get(index as usize).cloned()).collect())
     }
-
-    /// The elements of a small int32 or int64 tensor, such as a shape or an axis; `None` for other types.
-    ///
-    /// # Errors
-    /// If the source cannot be read.
-    pub fn to_i64s(&self) -> Result<Option<Vec<i64>>> {
-        let bytes = match self.dtype {
-            DType::Int32 | DType::Int64 => self.bytes()?,
-            _ => return Ok(None),
-        };
-        Ok(Some(match self.dtype {
-            DType::Int32 => bytes
-                .chunks_exact(4)
-                .map(|b| i64::from(i32::from_le_bytes(b.try_into().expect("4 bytes"))))
-                .collect(),
-            _ => bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().expect("8 bytes"))).collect(),
-        }))
-    }
-
-    /// The elements of a float32 tensor; `None` for other types.
-    ///
-    /// # Errors
-    /// If the source cannot be read.
-    pub fn to_f32s(&self) -> Result<Option<Vec<f32>>> {
-        if self.dtype != DType::Float32 {
-            return Ok(None);
-        }
-        let bytes = self.bytes()?;
-        Ok(Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("4 bytes"))).collect()))
-    }
 }
 
 /// A recipe as the source of another.
@@ -402,6 +309,10 @@ impl ElementSource for Derived {
 
     fn strings(&self) -> Result<Vec<Vec<u8>>> {
         self.0.strings()
+    }
+
+    fn is_repeated(&self) -> bool {
+        self.0.is_repeated()
     }
 
     fn release(&self) {

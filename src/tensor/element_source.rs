@@ -24,13 +24,43 @@ pub trait ElementSource: fmt::Debug + Send + Sync {
         Err(Error::new("tensor", "its elements are not strings"))
     }
 
+    /// The elements, if they are made where they are read.
+    fn made(&self) -> Option<&dyn Made> {
+        None
+    }
+
     /// The elements, if the last of them is repeated.
     fn repeated(&self) -> Option<&Fill> {
         None
     }
 
+    /// Whether a few elements stand for all of these.
+    fn is_repeated(&self) -> bool {
+        self.repeated().is_some()
+    }
+
     /// Announces that the elements will probably not be read again. They can still be read.
     fn release(&self) {}
+}
+
+/// Elements that are not in memory, but made from less, block by block.
+pub trait Made: fmt::Debug + Send + Sync {
+    /// Bytes of all elements.
+    fn byte_len(&self) -> usize;
+
+    /// Fills `out` with the elements from this index on.
+    fn fill_from(&self, start: usize, out: &mut [u8]);
+}
+
+/// The bytes of all elements.
+pub(super) fn all(made: &dyn Made) -> Result<Vec<u8>> {
+    let (mut bytes, length) = (vec![], made.byte_len());
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|_| Error::new("tensor", format!("its {length} bytes do not fit into memory")))?;
+    bytes.resize(length, 0);
+    made.fill_from(0, &mut bytes);
+    Ok(bytes)
 }
 
 /// Elements in memory: from the program, or from a graph file.

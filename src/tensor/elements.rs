@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
+use super::element_source::Made;
 use super::levels::{Quantization, to_bytes};
 use super::round::round_to_float16;
 use super::scale::Scaling;
-use super::{Block, DType, Fill, Permutation};
+use super::{Block, DType, Permutation};
 use crate::error::Result;
 
 /// The elements of a constant: the stored bytes, and how they are transformed.
@@ -32,8 +33,8 @@ pub struct Elements<'a> {
 pub(super) enum Stored<'a> {
     /// The bytes of all of them.
     Bytes(Cow<'a, [u8]>),
-    /// The last of them is repeated, and the bytes are not in memory.
-    Repeated(&'a Fill),
+    /// They are made where they are read, and the bytes are not in memory.
+    Made(&'a dyn Made),
 }
 
 impl Stored<'_> {
@@ -41,7 +42,7 @@ impl Stored<'_> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
-            Self::Repeated(fill) => fill.len(),
+            Self::Made(made) => made.byte_len(),
         }
     }
 }
@@ -143,7 +144,7 @@ impl Elements<'_> {
         let is_adjusted = self.scaling.is_some() || self.levels.is_some();
         match &self.stored {
             Stored::Bytes(bytes) => (!self.is_permuted && !is_adjusted && !self.is_rounded).then_some(bytes),
-            Stored::Repeated(_) => None,
+            Stored::Made(_) => None,
         }
     }
 
@@ -179,9 +180,15 @@ impl Elements<'_> {
     fn fill_stored(&self, block: &Block, out: &mut [u8]) -> Result<()> {
         match &self.stored {
             Stored::Bytes(bytes) => self.order.fill(bytes, block, out)?,
-            Stored::Repeated(fill) if self.is_permuted => fill.fill_block(&self.order, block, out),
+            Stored::Made(made) if self.is_permuted => {
+                let places =
+                    block.rows.clone().flat_map(|row| block.columns.clone().map(move |column| (row, column)));
+                for ((row, column), out) in places.zip(out.chunks_mut(self.size)) {
+                    made.fill_from(self.order.source_index(row, column), out);
+                }
+            }
             // Each row has one element.
-            Stored::Repeated(fill) => fill.fill_from(block.rows.start, out),
+            Stored::Made(made) => made.fill_from(block.rows.start, out),
         }
         Ok(())
     }
@@ -250,7 +257,7 @@ impl Elements<'_> {
         } else {
             match &self.stored {
                 Stored::Bytes(bytes) => out.copy_from_slice(bytes),
-                Stored::Repeated(fill) => fill.fill_from(0, out),
+                Stored::Made(made) => made.fill_from(0, out),
             }
         }
         self.adjust(0, out);

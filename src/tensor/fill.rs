@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::{Block, ElementSource, Permutation};
-use crate::error::{Error, Result};
+use super::ElementSource;
+use super::element_source::{Made, all};
+use crate::error::Result;
 
 /// Some elements, and another one that is repeated after them.
 #[derive(Debug, Clone)]
@@ -23,46 +24,33 @@ impl Fill {
         Self { first: vec![], element, count }
     }
 
-    /// Bytes of all elements.
-    pub(super) fn len(&self) -> usize {
-        self.element.len().saturating_mul(self.count)
-    }
-
     /// Whether all elements are the same, in whatever order they are.
     pub(super) fn is_uniform(&self) -> bool {
         self.first.is_empty()
     }
+}
 
-    /// Fills `out` with the elements from this index on.
-    pub(super) fn fill_from(&self, start: usize, out: &mut [u8]) {
+impl Made for Fill {
+    fn byte_len(&self) -> usize {
+        self.element.len().saturating_mul(self.count)
+    }
+
+    fn fill_from(&self, start: usize, out: &mut [u8]) {
         let size = self.element.len();
         let listed = self.first.get(start.saturating_mul(size)..).unwrap_or_default();
         let (head, tail) = out.split_at_mut(listed.len().min(out.len()));
         head.iter_mut().zip(listed).for_each(|(out, &byte)| *out = byte);
         tail.chunks_mut(size).for_each(|out| out.copy_from_slice(&self.element));
     }
-
-    /// Fills `out` with the elements of a block of their permutation, row by row.
-    pub(super) fn fill_block(&self, order: &Permutation, block: &Block, out: &mut [u8]) {
-        let size = self.element.len();
-        let indices =
-            block.rows.clone().flat_map(|row| block.columns.clone().map(move |column| (row, column)));
-        for ((row, column), out) in indices.zip(out.chunks_mut(size)) {
-            let listed = self.first.chunks_exact(size).nth(order.source_index(row, column));
-            out.copy_from_slice(listed.unwrap_or(&self.element));
-        }
-    }
 }
 
 impl ElementSource for Fill {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
-        let mut bytes = vec![];
-        bytes
-            .try_reserve_exact(self.len())
-            .map_err(|_| Error::new("tensor", format!("its {} bytes do not fit into memory", self.len())))?;
-        bytes.resize(self.len(), 0);
-        self.fill_from(0, &mut bytes);
-        Ok(Cow::Owned(bytes))
+        all(self).map(Cow::Owned)
+    }
+
+    fn made(&self) -> Option<&dyn Made> {
+        self.repeated().map(|fill| fill as &dyn Made)
     }
 
     fn repeated(&self) -> Option<&Fill> {

@@ -5,13 +5,16 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod computed;
 mod constant;
 mod dtype;
 mod element_source;
 mod elements;
+mod few_numbers;
 mod fill;
 mod joined;
 mod levels;
+mod literals;
 mod numbers;
 mod permute;
 mod round;
@@ -23,7 +26,7 @@ mod values;
 
 pub use constant::Constant;
 pub use dtype::DType;
-pub use element_source::{ElementSource, Inline};
+pub use element_source::{ElementSource, Inline, Made};
 pub use elements::{BlockLayout, Buffer, Elements};
 pub use fill::Fill;
 pub use levels::{Levels, Quantization, Quantized};

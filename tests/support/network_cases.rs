@@ -161,7 +161,7 @@ pub fn assert_is_the_graph(case: &Case) {
     let options: Vec<_> = case.options.iter().map(|text| NetworkOption::parse(text).unwrap()).collect();
     let config = case.files.keys().next().map(|file| folder.path().join(file));
     let config = config.map(|path| ModelConfig::read(&path).unwrap().into());
-    let overrides = Overrides { network: None, options: &options, config };
+    let overrides = Overrides { options: &options, config, ..Overrides::default() };
     let recognized = recognize_and_build(&variables, overrides).unwrap();
     assert_eq!(recognized.recognition.network.name, case.network, "{name}");
     let image = match case.images {

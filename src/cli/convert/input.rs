@@ -54,7 +54,7 @@ pub struct InputArgs {
     /// Make these placeholders inputs without a default value
     #[arg(long, visible_alias = "ignore_default", help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
     ignore_default: Vec<String>,
-    /// Raise a limit that keeps a damaged graph from taking all memory: nodes, outputs or constants (repeatable)
+    /// Raise a limit that keeps a damaged file from taking all memory: nodes, outputs or constants (repeatable)
     #[arg(long, help_heading = GRAPH, value_name = "KEY=VALUE")]
     limit: Vec<String>,
     /// The outputs: tensor names, slim end points or keys of the signature [default: the logits and predictions, or the

@@ -7,8 +7,8 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::growth::Growth;
 use super::kind::MAGIC_OF_GZIP;
+use crate::packed::Growth;
 
 /// The bytes that are read from the archive at once.
 const BUFFER_BYTES: usize = 64 << 10;

@@ -5,7 +5,6 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
-mod growth;
 mod gzip;
 mod kind;
 mod model;
@@ -20,7 +19,6 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use self::growth::Growth;
 use self::gzip::Decompressed;
 use self::tar::{Input, Member, MemberKind, Members, Stream};
 use self::unpacking::{PACK_FILES, Unpacking, damaged, first_of};
@@ -28,6 +26,7 @@ use crate::checkpoint::is_part_of_checkpoint;
 use crate::error::{Error, Result};
 use crate::file_parts::FileParts;
 use crate::mapped::MappedFile;
+use crate::packed::Growth;
 use crate::temporary::Temporary;
 pub use kind::{HEAD_BYTES, Kind};
 pub use model::model_in;
@@ -398,5 +397,18 @@ mod tests {
         let place = archive.windows(6).rposition(|bytes| bytes == b"a.ckpt").unwrap();
         archive[place] = b'b';
         assert!(problem(&archive).contains("a part of it is damaged"));
+    }
+
+    #[test]
+    fn members_of_one_name_in_a_zip_archive_are_an_error() {
+        let mut archive = zip_of(&[("a.ckpt", b"table"), ("b.ckpt", &TABLE)]);
+        while let Some(place) = archive.windows(6).position(|bytes| bytes == b"b.ckpt") {
+            archive[place] = b'a';
+        }
+        let other_spelling = zip_of(&[("a.ckpt", b"table"), ("./a.ckpt", &TABLE)]);
+        for (archive, name) in [(archive, "a.ckpt"), (other_spelling, "./a.ckpt")] {
+            let error = problem(&archive);
+            assert!(error.contains(&format!("it has several members of the name {name}")), "{error}");
+        }
     }
 }

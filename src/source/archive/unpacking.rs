@@ -8,12 +8,12 @@ use std::path::{Component, Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::growth::Growth;
 use super::names::{is_archive, is_of_checkpoint_or_graph, is_of_model, target};
 use super::{HEAD_BYTES, Unpacked};
 use crate::error::{Error, Result};
 use crate::file_parts::FileParts;
 use crate::interruption;
+use crate::packed::Growth;
 use crate::temporary::Temporary;
 
 /// The most bytes that are written at once.
@@ -159,7 +159,12 @@ impl<'a> Unpacking<'a> {
         Ok(())
     }
 
-    /// Creates a file. As in any program that unpacks, the last member of a name counts.
+    /// Whether there is a file of this name already, written in whatever way.
+    pub(super) fn has(&self, name: &Path) -> bool {
+        target(name).is_some_and(|target| self.files.contains(&target))
+    }
+
+    /// Creates a file. As in any program that unpacks a tar archive, the last member of a name counts.
     fn create(&mut self, target: PathBuf) -> Result<File> {
         let path = self.folder.path().join(&target);
         if let Some(parts) = self.in_place.as_mut().filter(|_| self.files.contains(&target)) {

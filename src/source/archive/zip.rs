@@ -11,6 +11,7 @@ use ::zip::result::ZipError;
 use super::unpacking::Unpacking;
 use super::{HEAD_BYTES, Unpacked};
 use crate::error::{Error, Result};
+use crate::packed::repeated_name;
 
 /// What is in front of the name in the header of a member, and where in it the name's length is.
 const HEADER_BYTES: usize = 30;
@@ -27,6 +28,13 @@ pub(super) fn unpack(mut unpacking: Unpacking<'_>, path: &Path, bytes: &[u8]) ->
         error => Error::file(path, format!("the archive cannot be read: {error}")).advice("unpack it"),
     };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
+    let repeated = |name: &str| {
+        let problem = format!("it has several members of the name {name}");
+        Error::file(path, problem).advice("unpack it, and give the path of the model")
+    };
+    if let Some(name) = repeated_name(bytes, archive.central_directory_start()) {
+        return Err(repeated(&name));
+    }
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(damaged)?;
         // Members are checked by their checksums, and the directory at the end by nothing: it could give weights the name of others.
@@ -40,6 +48,9 @@ pub(super) fn unpack(mut unpacking: Unpacking<'_>, path: &Path, bytes: &[u8]) ->
             let read = (&mut entry).take(HEAD_BYTES).read_to_string(&mut to);
             unpacking.link(&name, Path::new(read.map_or("/", |_| to.as_str())), false);
         } else if entry.is_file() {
+            if unpacking.has(&name) {
+                return Err(repeated(&name.display().to_string()));
+            }
             let size = entry.size();
             unpacking.file(&name, Some(size), entry)?;
         }

@@ -9,9 +9,10 @@ use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
-use crate::tensor::{Constant, DType};
+use crate::tensor::{Constant, DType, element_count};
 
 /// Diagonals from `lower` to `upper` of matrices of a size.
+#[derive(Debug, Clone, Copy)]
 pub struct Band {
     rows: usize,
     columns: usize,
@@ -70,29 +71,23 @@ impl Band {
         if (k >= 0 && above) || (k <= 0 && below) { 0 } else { self.longest() as i64 - self.length_of(k) }
     }
 
-    /// For each position of the diagonals the index in the flattened matrix, where there is one.
-    fn in_matrix(&self) -> Vec<Option<usize>> {
-        let mut positions = vec![];
-        for k in (self.lower..=self.upper).rev() {
-            for n in 0..self.longest() as i64 {
-                let at = n - self.offset(k);
-                let (row, column) = (at + (-k).max(0), at + k.max(0));
-                let is_inside = at >= 0 && row < self.rows as i64 && column < self.columns as i64;
-                positions.push(is_inside.then(|| row as usize * self.columns + column as usize));
-            }
-        }
-        positions
+    /// The index in the flattened matrix of a position of the flattened diagonals, where there is one.
+    fn in_matrix(self, position: usize) -> Option<usize> {
+        let k = self.upper - (position / self.longest()) as i64;
+        let at = (position % self.longest()) as i64 - self.offset(k);
+        let (row, column) = (at + (-k).max(0), at + k.max(0));
+        let is_inside = at >= 0 && row < self.rows as i64 && column < self.columns as i64;
+        is_inside.then(|| row as usize * self.columns + column as usize)
     }
 
-    /// For each position of the matrix the index in the flattened diagonals, where there is one.
-    fn in_diagonals(&self) -> Vec<Option<usize>> {
-        let mut positions = vec![None; self.rows * self.columns];
-        for (position, target) in self.in_matrix().into_iter().enumerate() {
-            if let Some(target) = target {
-                positions[target] = Some(position);
-            }
-        }
-        positions
+    /// The index in the flattened diagonals of a position of the flattened matrix, where there is one.
+    fn in_diagonals(self, position: usize) -> Option<usize> {
+        let (row, column) = (position / self.columns, position % self.columns);
+        let k = column as i64 - row as i64;
+        let at = || row.min(column) as i64 + self.offset(k);
+        (self.lower..=self.upper)
+            .contains(&k)
+            .then(|| (self.upper - k) as usize * self.longest() + at() as usize)
     }
 }
 
@@ -110,30 +105,36 @@ pub fn alignment(node: NodeRef<'_>) -> [bool; 2] {
     }
 }
 
-/// The elements at `positions` of tensors whose last axes were made one, and `otherwise` where there is none. `otherwise`
-/// broadcasts to the positions.
+/// The elements of tensors whose last axes were made one: `source` is the index of the element for each position of the result, and
+/// `otherwise` is where there is none. `otherwise` broadcasts to the positions.
 fn picked(
     cx: &mut Lowering<'_>,
     (tensor, node): (TensorRef, NodeRef<'_>),
     flat: String,
-    (positions, shape): (&[Option<usize>], &[usize]),
+    (shape, source): (&[usize], impl Fn(usize) -> Option<usize> + Copy + Send + Sync + 'static),
     otherwise: String,
-) {
-    let indices: Vec<i64> = positions.iter().map(|position| position.unwrap_or(0) as i64).collect();
-    let is_there: Vec<bool> = positions.iter().map(Option::is_some).collect();
-    let shape = shape.to_vec();
-    let indices = Constant::from_i64(shape.clone(), &indices);
+) -> Result<()> {
+    let count = element_count(shape).unwrap_or(0);
+    cx.charge(node, shape, DType::Int64)?;
+    let has_gaps = (0..count).any(|position| source(position).is_none());
+    let index = move |position| source(position).unwrap_or(0) as i64;
+    let indices =
+        Constant::computed(DType::Int64, shape.to_vec(), move |position| index(position).to_le_bytes());
     let indices = cx.initializer(&format!("{}/places", node.name), indices, &[]);
     let attributes = vec![("axis", Attribute::Int(-1))];
     let layout = Layout::tensorflow_of(cx.shape(tensor));
-    if is_there.iter().all(|&there| there) {
+    if !has_gaps {
         cx.emit(tensor, "Gather", vec![flat, indices], layout, attributes);
-        return;
+        return Ok(());
     }
+    cx.charge(node, shape, DType::Bool)?;
     let gathered = cx.step(node, "gathered", "Gather", vec![flat, indices], attributes);
-    let mask =
-        cx.initializer(&format!("{}/is_there", node.name), Constant::from_bools(shape, &is_there), &[]);
+    let is_there = Constant::computed(DType::Bool, shape.to_vec(), move |position| {
+        [u8::from(source(position).is_some())]
+    });
+    let mask = cx.initializer(&format!("{}/is_there", node.name), is_there, &[]);
     cx.emit(tensor, "Where", vec![mask, gathered, otherwise], layout, vec![]);
+    Ok(())
 }
 
 /// A tensor whose last `merged` axes are made one.
@@ -161,7 +162,6 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> R
         return crate::ops::array::lower::open_diagonal::diag_part(cx, node, left);
     };
     let band = Band::new(node, (rows, columns), &diagonals, left)?.of_matrices(node)?;
-    cx.charge(node, &[band.count(), band.longest()], DType::Int64)?;
     let padding = match node.inputs.get(2) {
         Some(&padding) => cx.in_tensorflow_layout(padding)?,
         None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
@@ -169,8 +169,7 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> R
     let name = cx.in_tensorflow_layout(input)?;
     let flat = flattened(cx, node, name, rank, 2);
     let shape = if band.count() == 1 { vec![band.longest()] } else { vec![band.count(), band.longest()] };
-    picked(cx, (node.into(), node), flat, (&band.in_matrix(), &shape), padding);
-    Ok(())
+    picked(cx, (node.into(), node), flat, (&shape, move |position| band.in_matrix(position)), padding)
 }
 
 /// The size of the matrices that diagonals are made into: as small as they fit, unless it is given.
@@ -209,15 +208,19 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result
     let diagonals = if node.inputs.len() > 1 { cx.integers(node, 1, "diagonals")? } else { vec![0] };
     let (rows, columns) = made_size(cx, node, &diagonals, longest)?;
     let band = Band::new(node, (rows, columns), &diagonals, left)?;
-    cx.charge(node, &[rows, columns], DType::Int64)?;
     let padding = match node.inputs.get(4) {
         Some(&padding) => cx.in_tensorflow_layout(padding)?,
         None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
     };
     let name = cx.in_tensorflow_layout(input)?;
     let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
-    picked(cx, (node.into(), node), flat, (&band.in_diagonals(), &[rows, columns]), padding);
-    Ok(())
+    picked(
+        cx,
+        (node.into(), node),
+        flat,
+        (&[rows, columns], move |position| band.in_diagonals(position)),
+        padding,
+    )
 }
 
 pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
@@ -229,10 +232,14 @@ pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Re
         return crate::ops::array::lower::open_diagonal::set_diag(cx, node, left);
     };
     let band = Band::new(node, (rows, columns), &diagonals, left)?.of_matrices(node)?;
-    cx.charge(node, &[rows, columns], DType::Int64)?;
     let name = cx.in_tensorflow_layout(diagonal)?;
     let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
     let matrices = cx.in_tensorflow_layout(input)?;
-    picked(cx, (node.into(), node), flat, (&band.in_diagonals(), &[rows, columns]), matrices);
-    Ok(())
+    picked(
+        cx,
+        (node.into(), node),
+        flat,
+        (&[rows, columns], move |position| band.in_diagonals(position)),
+        matrices,
+    )
 }

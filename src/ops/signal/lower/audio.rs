@@ -16,20 +16,17 @@ use crate::tensor::{Constant, DType};
 
 /// The waves of all frequencies below a periodic Hann window: first the cosines, then the sines, each with a row for a
 /// frequency.
-fn windowed_waves(window: usize, frequencies: usize) -> Vec<f32> {
+fn windowed_waves(window: usize, frequencies: usize) -> Constant {
     let period = 2 * (frequencies - 1);
     let turn = |part: usize, whole: usize| 2.0 * PI * (part % whole) as f64 / whole as f64;
-    let wave = |shape: fn(f64) -> f64, frequency: usize, sample: usize| {
+    let element = move |index: usize| {
+        let (row, sample) = (index / window, index % window);
         let hann = 0.5 - 0.5 * turn(sample, window).cos();
-        (hann * shape(turn(frequency * sample, period))) as f32
+        let angle = turn((row % frequencies) * sample, period);
+        (hann * if row < frequencies { angle.cos() } else { angle.sin() }) as f32
     };
-    let mut waves = Vec::with_capacity(2 * frequencies * window);
-    for shape in [f64::cos as fn(f64) -> f64, f64::sin] {
-        for frequency in 0..frequencies {
-            waves.extend((0..window).map(|sample| wave(shape, frequency, sample)));
-        }
-    }
-    waves
+    let shape = vec![2 * frequencies, 1, window];
+    Constant::computed(DType::Float32, shape, move |index| element(index).to_le_bytes())
 }
 
 /// A convolution with the waves is the real and the imaginary part of the spectrum at every step.
@@ -42,7 +39,6 @@ pub fn spectrogram(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let samples = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     cx.charge(node, &[2, frequencies, window as usize], DType::Float32)?;
     let waves = windowed_waves(window as usize, frequencies);
-    let waves = Constant::from_f32(vec![2 * frequencies, 1, window as usize], &waves);
     let waves = cx.initializer(&format!("{}/waves", node.name), waves, &[]);
     let mut steps = Steps { cx, node };
     let channels = steps.transpose(&samples, &[1, 0]);
@@ -66,6 +62,7 @@ pub fn spectrogram(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 /// A filter bank: triangles that overlap by half, at even distances in mel.
+#[derive(Debug, Clone, Copy)]
 struct Filters {
     /// The number of frequencies in the spectrum.
     frequencies: usize,
@@ -91,14 +88,15 @@ impl Filters {
     }
 
     /// The weights of each frequency in each channel; `None` if the spectrum does not reach up to the limit.
-    fn weights(&self, rate: f64) -> Option<Vec<f32>> {
+    fn weights(self, rate: f64) -> Option<Constant> {
         let step = 0.5 * rate / (self.frequencies - 1) as f64;
         let first = (1.5 + self.lower / step) as usize;
         let last = (self.upper / step) as usize;
         if last >= self.frequencies {
             return None;
         }
-        let weight = |frequency: usize, channel: usize| {
+        let element = move |index: usize| {
+            let (frequency, channel) = (index / self.channels, index % self.channels);
             if frequency < first || frequency > last {
                 return 0.0;
             }
@@ -106,13 +104,8 @@ impl Filters {
             let position = (mel(frequency as f64 * step) - start) / side;
             position.min(2.0 - position).max(0.0) as f32
         };
-        let frequencies = 0..self.frequencies;
-        Some(
-            frequencies
-                .flat_map(|f| (0..self.channels).map(move |c| (f, c)))
-                .map(|(f, c)| weight(f, c))
-                .collect(),
-        )
+        let shape = vec![self.frequencies, self.channels];
+        Some(Constant::computed(DType::Float32, shape, move |index| element(index).to_le_bytes()))
     }
 
     /// The same for a rate that is known when the model runs, and whether the spectrum reaches up to the limit.
@@ -160,13 +153,16 @@ impl Filters {
 }
 
 /// The cosines of the transform, with a column for each coefficient.
-fn cosines(channels: usize, coefficients: usize) -> Vec<f32> {
+fn cosines(channels: usize, coefficients: usize) -> Constant {
     let scale = (2.0 / channels as f64).sqrt();
-    let angle = |channel: usize, coefficient: usize| {
-        coefficient as f64 * PI / channels as f64 * (channel as f64 + 0.5)
+    let element = move |index: usize| {
+        let (channel, coefficient) = (index / coefficients, index % coefficients);
+        let angle = coefficient as f64 * PI / channels as f64 * (channel as f64 + 0.5);
+        (scale * angle.cos()) as f32
     };
-    let positions = (0..channels).flat_map(|channel| (0..coefficients).map(move |other| (channel, other)));
-    positions.map(|(channel, coefficient)| (scale * angle(channel, coefficient).cos()) as f32).collect()
+    Constant::computed(DType::Float32, vec![channels, coefficients], move |index| {
+        element(index).to_le_bytes()
+    })
 }
 
 pub fn mfcc(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -196,15 +192,11 @@ pub fn mfcc(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     };
     let spectrogram = cx.in_tensorflow_layout(input)?;
     let rate = cx.in_tensorflow_layout(rate)?;
-    let dct =
-        Constant::from_f32(vec![filters.channels, coefficients], &cosines(filters.channels, coefficients));
+    let dct = cosines(filters.channels, coefficients);
     let dct = cx.initializer(&format!("{}/cosines", node.name), dct, &[]);
     let mut steps = Steps { cx, node };
     let (weights, reaches) = match constant_weights {
-        Some(weights) => {
-            let constant = Constant::from_f32(vec![frequencies, filters.channels], &weights);
-            (steps.cx.initializer(&format!("{}/filters", node.name), constant, &[]), None)
-        }
+        Some(weights) => (steps.cx.initializer(&format!("{}/filters", node.name), weights, &[]), None),
         None => {
             let [weights, reaches] = filters.open_weights(&mut steps, &rate);
             (weights, Some(reaches))

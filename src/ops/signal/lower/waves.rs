@@ -60,8 +60,7 @@ pub fn matrices(
     };
     let mut wave = |wave: Wave| {
         let (name, shape) = (format!("{transform:?}/{wave:?}_{period}"), [rows, to]);
-        let make =
-            || Constant::from_numbers(dtype, shape.to_vec(), &known(transform, wave, [rows, period, to]));
+        let make = || known(transform, wave, (dtype, [rows, period, to]));
         steps.cx.shared_initializer(steps.node, &name, (dtype, &shape), make)
     };
     let waves = [wave(Wave::Cosines)?, wave(Wave::Sines)?];
@@ -89,20 +88,23 @@ fn weight(transform: Transform, frequency: usize, period: usize) -> f64 {
     }
 }
 
-fn known(transform: Transform, wave: Wave, [from, period, to]: [usize; 3]) -> Vec<f64> {
+fn known(transform: Transform, wave: Wave, (dtype, [from, period, to]): (DType, [usize; 3])) -> Constant {
     let scale = if transform.is_inverse() { 1.0 / period as f64 } else { 1.0 };
-    let mut values = Vec::with_capacity(from * to);
-    for row in 0..from {
+    let element = move |index: usize| {
+        let (row, column) = (index / to, index % to);
         let factor = scale * weight(transform, row, period);
         // The product is reduced first, so that large ones lose no digits.
-        let angle = |column: usize| 2.0 * PI * ((row * column) % period) as f64 / period as f64;
-        let element = |column: usize| match wave {
-            Wave::Cosines => factor * angle(column).cos(),
-            Wave::Sines => factor * (sign(transform) * angle(column).sin()),
-        };
-        values.extend((0..to).map(element));
+        let angle = 2.0 * PI * ((row * column) % period) as f64 / period as f64;
+        match wave {
+            Wave::Cosines => factor * angle.cos(),
+            Wave::Sines => factor * (sign(transform) * angle.sin()),
+        }
+    };
+    let shape = vec![from, to];
+    match dtype {
+        DType::Float64 => Constant::computed(dtype, shape, move |index| element(index).to_le_bytes()),
+        _ => Constant::computed(DType::Float32, shape, move |index| (element(index) as f32).to_le_bytes()),
     }
-    values
 }
 
 /// The same, computed when the model runs, in float64.

@@ -5,9 +5,19 @@
 
 use super::fields::Message;
 use crate::error::{Error, Result};
+use crate::graph::limits::Budget;
 
 /// An anchor: its least row and column, and its greatest.
 pub type Corners = [f32; 4];
+
+/// The highest level of a pyramid: each has half of the rows and columns of the one below.
+pub const MAX_LEVEL: usize = 24;
+
+/// The bytes that an anchor counts as: its corners, its center and size, and what they are computed from.
+const BYTES_OF_ANCHOR: usize = 64;
+
+/// The most scales of an octave and layers of anchors. Published detectors have up to six.
+const MAX_SCALES: usize = 100;
 
 /// Checks that there is an anchor for each box, if the number of predicted boxes is known. `generator` is the field that makes the
 /// anchors.
@@ -88,8 +98,13 @@ impl AnchorGenerator {
     /// The anchors of feature maps of these heights and widths, for images of this height and width.
     ///
     /// # Errors
-    /// If the number of feature maps is another one.
-    pub fn generate(&self, maps: &[[usize; 2]], image: [usize; 2]) -> Result<Vec<Corners>> {
+    /// If the number of feature maps is another one, or the limit of computed constants is exceeded.
+    pub fn generate(&self, budget: &Budget, maps: &[[usize; 2]], image: [usize; 2]) -> Result<Vec<Corners>> {
+        let counts = maps.iter().zip(self.per_location());
+        let counts =
+            counts.map(|(&[height, width], count)| height.saturating_mul(width).saturating_mul(count));
+        let count = counts.fold(0, usize::saturating_add);
+        budget.charge_constants("anchor_generator", count.saturating_mul(BYTES_OF_ANCHOR))?;
         let grids = self.grids(maps, image);
         if grids.len() != maps.len() {
             let problem = format!("it has {} grids, but there are {} feature maps", grids.len(), maps.len());
@@ -192,6 +207,11 @@ fn floats(numbers: Vec<f64>) -> Vec<f32> {
     numbers.into_iter().map(|number| number as f32).collect()
 }
 
+fn scales_count(message: &Message<'_>, field: &str, default: usize) -> Result<usize> {
+    let count = message.count(field, default)?;
+    if count > MAX_SCALES { Err(message.wrong(field, "it is too large")) } else { Ok(count) }
+}
+
 /// `create_ssd_anchors`
 fn read_ssd(message: &Message<'_>) -> Result<AnchorGenerator> {
     message.has_only(&[
@@ -209,7 +229,7 @@ fn read_ssd(message: &Message<'_>) -> Result<AnchorGenerator> {
         "height_offset",
         "width_offset",
     ])?;
-    let num_layers = message.count("num_layers", 6)?;
+    let num_layers = scales_count(message, "num_layers", 6)?;
     let (least, greatest) =
         (message.number("min_scale", f64::from(0.2f32))?, message.number("max_scale", f64::from(0.95f32))?);
     let mut scales = message.numbers("scales")?;
@@ -266,14 +286,14 @@ fn read_multiscale(message: &Message<'_>) -> Result<AnchorGenerator> {
         "normalize_coordinates",
     ])?;
     let (least, greatest) = (message.count("min_level", 3)?, message.count("max_level", 7)?);
-    if greatest > 24 {
+    if greatest > MAX_LEVEL {
         return Err(message.wrong("max_level", "it is too large"));
     }
     Ok(AnchorGenerator::Multiscale {
         levels: least..=greatest,
         anchor_scale: message.number("anchor_scale", 4.0)?,
         aspect_ratios: message.numbers("aspect_ratios")?,
-        scales_per_octave: message.count("scales_per_octave", 2)?,
+        scales_per_octave: scales_count(message, "scales_per_octave", 2)?,
         is_normalized: message.flag("normalize_coordinates", true)?,
     })
 }

@@ -196,6 +196,9 @@ impl BoxPredictor {
             let mut net = map;
             let layers = if depth > 0 { self.num_layers_before_predictor } else { 0 };
             for layer in 0..layers {
+                if slim.has_failed() {
+                    break;
+                }
                 net = slim.conv2d(net, depth, 1, &format!("Conv2d_{layer}_1x1_{depth}"), &[]);
             }
             let boxes =
@@ -295,6 +298,9 @@ impl BoxPredictor {
     ) -> TensorRef {
         let Kind::WeightShared { depth, .. } = self.kind else { return net };
         for layer in 0..self.num_layers_before_predictor {
+            if slim.has_failed() {
+                break;
+            }
             let scope = format!("{scope}/conv2d_{layer}");
             net = self.normalized_conv(
                 slim,

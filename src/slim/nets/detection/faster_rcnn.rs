@@ -142,7 +142,8 @@ impl FasterRcnn {
         [height, width]: [f32; 2],
     ) -> Result<Vec<Corners>> {
         let size = slim.height_and_width(features).unwrap_or_default();
-        let anchors = self.anchor_generator.generate(&[size], [height as usize, width as usize])?;
+        let image = [height as usize, width as usize];
+        let anchors = self.anchor_generator.generate(slim.budget(), &[size], image)?;
         let clipped: Vec<Corners> = anchors
             .into_iter()
             .map(|[y, x, y2, x2]| {

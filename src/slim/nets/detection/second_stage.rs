@@ -175,6 +175,9 @@ impl SecondStagePredictor {
                 net = resized(slim, net, "ResizeBilinear", masks.size);
             }
             for _ in 1..masks.layers {
+                if slim.has_failed() {
+                    break;
+                }
                 net = slim.conv2d(net, depth, 3, UNNAMED, &[]);
             }
             if masks.convolves_first {

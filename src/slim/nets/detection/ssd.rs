@@ -109,7 +109,7 @@ impl Ssd {
     ) -> Result<Vec<Corners>> {
         let sizes: Vec<[usize; 2]> = maps.iter().filter_map(|&map| slim.height_and_width(map)).collect();
         let image = slim.height_and_width(images).unwrap_or_default();
-        let anchors = self.anchor_generator.generate(&sizes, image)?;
+        let anchors = self.anchor_generator.generate(slim.budget(), &sizes, image)?;
         check_count(&anchors, slim.shape(box_encodings).dim(1), "anchor_generator")?;
         Ok(anchors)
     }

@@ -15,7 +15,7 @@ use super::{
     arg_scope, axis, check_config, check_heads, check_known, count_of, hidden_activation, inputs,
     known_or_published, read, read_vocab_size,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::slim::{
     HiddenActivation, LayerNorm, Length, NetworkBuilder, OptionSource, OptionSpec, Options, Value, Variables,
@@ -64,6 +64,9 @@ const IN_VARIABLES: &[OptionSpec] = &[
 ];
 
 const VOCAB_SIZE_OF_ALBERT: OptionSpec = read("vocab_size", 30000, read_vocab_size, VOCAB_SIZE_HELP);
+
+/// The most layers. They share their variables, so that the checkpoint does not limit them; published models have up to 24.
+const MAX_LAYERS: usize = 500;
 
 /// The scope of the first block.
 const FIRST: &str = "encoder/transformer/group_0/inner_group_0/";
@@ -127,7 +130,11 @@ fn published_heads(options: &Options) -> Option<Published> {
 
 fn check(options: &Options, _: &Variables) -> Result<()> {
     check_config(options, IN_VARIABLES)?;
-    check_known(options, &NUM_LAYERS.name, published_layers(options).as_ref(), "ALBERT")?;
+    let layers = check_known(options, &NUM_LAYERS.name, published_layers(options).as_ref(), "ALBERT")?;
+    if layers > MAX_LAYERS {
+        let problem = format!("it is {layers}, and the most is {MAX_LAYERS}");
+        return Err(Error::new(&*NUM_LAYERS.name, problem));
+    }
     let heads = check_known(options, &NUM_ATTENTION_HEADS.name, published_heads(options).as_ref(), "ALBERT")?;
     check_heads(options, options.count(&HIDDEN_SIZE.name), heads)
 }
@@ -184,7 +191,8 @@ fn transformer_model(
     let hidden_size = options.count(&HIDDEN_SIZE.name);
     // One layer of each group shows all variables, while a network is recognized.
     let groups = options.count(&NUM_HIDDEN_GROUPS.name).max(1);
-    let layers = known_or_published(slim, options, &NUM_LAYERS.name, published_layers(options)).max(groups);
+    let layers = known_or_published(slim, options, &NUM_LAYERS.name, published_layers(options))
+        .clamp(groups, MAX_LAYERS.max(groups));
     let heads = known_or_published(slim, options, &NUM_ATTENTION_HEADS.name, published_heads(options));
     let attention = Attention::dividing(hidden_size, heads);
     let mut net = net;

@@ -7,6 +7,7 @@ mod kind;
 
 use self::kind::Kind;
 pub use self::kind::{NAMES, recognized};
+use super::anchors::MAX_LEVEL;
 use super::fields::Message;
 use super::hyperparams::Hyperparams;
 use crate::error::Result;
@@ -88,6 +89,9 @@ impl Extractor {
         let Pyramid { min_level, max_level, .. } = self.pyramid;
         if self.kind.is_pyramid() && !(2..=5).contains(&min_level) || max_level < min_level {
             return Err(message.wrong("fpn", "its levels are not 2 or more, the least one at most 5"));
+        }
+        if max_level > MAX_LEVEL {
+            return Err(message.wrong("fpn.max_level", "it is too large"));
         }
         if matches!(self.kind, Kind::InceptionV2 | Kind::InceptionV3) && !self.overrides_base {
             let name = "override_base_feature_extractor_hyperparams";

@@ -15,30 +15,36 @@ const MOST: u64 = 64 << 30;
 
 /// How much an archive may unpack to.
 #[derive(Debug, Clone)]
-pub(super) struct Growth {
+pub struct Growth {
     archive: PathBuf,
     /// The size of the archive, if it is a file.
     size: Option<u64>,
 }
 
 impl Growth {
-    pub(super) fn of(archive: &Path, size: Option<u64>) -> Self {
+    /// Of an archive, and its size if it is a file.
+    pub fn of(archive: &Path, size: Option<u64>) -> Self {
         Self { archive: archive.to_owned(), size }
     }
 
+    /// Of a file of this size.
     #[cfg(test)]
-    pub(super) fn of_file(size: u64) -> Self {
+    pub fn of_file(size: u64) -> Self {
         Self::of(Path::new("a.gz"), Some(size))
+    }
+
+    /// The most bytes that `read` bytes may unpack to.
+    pub fn most(&self, read: u64) -> u64 {
+        let base = if self.size.is_some() { BASE } else { BASE_OF_PIPE };
+        self.size.unwrap_or(read).saturating_mul(TIMES).saturating_add(base)
     }
 
     /// Checks what was unpacked of `read` bytes.
     ///
     /// # Errors
     /// If that is too much.
-    pub(super) fn check(&self, read: u64, unpacked: u64) -> Result<()> {
-        let base = if self.size.is_some() { BASE } else { BASE_OF_PIPE };
-        let most = self.size.unwrap_or(read).saturating_mul(TIMES).saturating_add(base);
-        if unpacked > most {
+    pub fn check(&self, read: u64, unpacked: u64) -> Result<()> {
+        if unpacked > self.most(read) {
             let problem = format!("it unpacks to more than {TIMES} times its size, which no model does");
             return Err(Error::file(&self.archive, problem).advice("unpack it by hand if you trust it"));
         }
