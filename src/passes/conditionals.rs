@@ -14,7 +14,7 @@ use hashbrown::{HashMap, HashSet};
 use super::branches::{Branch, GraphBranches, not_of_a_conditional};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
-use crate::graph::{Attr, Attrs, Function, Graph, Library, Moved, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, Function, Graph, Library, Moved, Node, NodeId, TensorMap, TensorRef};
 use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
@@ -30,7 +30,7 @@ pub fn call_branches(graph: Graph, outputs: &[TensorRef]) -> Result<(Graph, Move
     let mut library = graph.library().clone();
     let (new, moved) = with_calls(&graph, outputs, &mut library)?;
     match outputs.iter().find(|output| !moved.contains_key(*output)) {
-        None => Ok((new, Moved::by_tensors(moved))),
+        None => Ok((new, Moved::by_tensors(TensorMap::of(&graph, moved)))),
         Some(&output) => {
             let name = graph.tensor_name(output);
             let error = Error::new(name, "only one branch of a condition computes it");
@@ -83,7 +83,7 @@ struct Building<'a> {
     /// The `Merge` nodes with the same decider and as many conditionals of that decider before them, in the order of the graph.
     merges_of: HashMap<(TensorRef, usize), Vec<NodeId>>,
     /// How often nodes of the old graph read each tensor.
-    reader_counts: HashMap<TensorRef, usize>,
+    reader_counts: TensorMap<usize>,
 }
 
 impl<'a> Building<'a> {
@@ -217,7 +217,7 @@ impl<'a> Building<'a> {
 
     fn is_index_read(&self, merge: NodeId) -> bool {
         let index = TensorRef { node: merge, port: 1 };
-        self.kept.contains(&index) || self.reader_counts.contains_key(&index)
+        self.kept.contains(&index) || self.reader_counts.get(index).is_some_and(|&count| count > 0)
     }
 
     /// Whether a decider is an index rather than a boolean.
