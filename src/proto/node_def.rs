@@ -195,10 +195,25 @@ impl AttrMap {
     }
 }
 
+impl IntoIterator for AttrMap {
+    type Item = (String, AttrValue);
+    type IntoIter = std::vec::IntoIter<(String, AttrValue)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl Extend<(String, AttrValue)> for AttrMap {
+    fn extend<I: IntoIterator<Item = (String, AttrValue)>>(&mut self, attributes: I) {
+        attributes.into_iter().for_each(|(name, value)| self.insert(name, value));
+    }
+}
+
 impl FromIterator<(String, AttrValue)> for AttrMap {
     fn from_iter<I: IntoIterator<Item = (String, AttrValue)>>(attributes: I) -> Self {
         let mut all = Self::default();
-        attributes.into_iter().for_each(|(name, value)| all.insert(name, value));
+        all.extend(attributes);
         all
     }
 }
