@@ -70,7 +70,7 @@ impl Lowering<'_> {
         if part != name || !self.producers.contains_key(&name) {
             return part;
         }
-        let other = self.unique_name(&format!("{name}/part"));
+        let other = self.unique_name(format!("{name}/part"));
         self.rename(&name, &other);
         for transposed in self.transposed.values_mut().filter(|transposed| **transposed == name) {
             transposed.clone_from(&other);

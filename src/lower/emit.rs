@@ -147,7 +147,7 @@ impl Lowering<'_> {
         inputs: Vec<String>,
         attributes: Attributes,
     ) -> String {
-        let output = self.unique_name(&format!("{}/{what}", node.name));
+        let output = self.unique_name(format!("{}/{what}", node.name));
         self.node(&output.clone(), op, inputs, vec![output.clone()], attributes);
         output
     }
@@ -166,7 +166,7 @@ impl Lowering<'_> {
         inputs: Vec<String>,
         attributes: Attributes,
     ) -> [String; N] {
-        let outputs = outputs.map(|output| self.unique_name(&format!("{}/{output}", node.name)));
+        let outputs = outputs.map(|output| self.unique_name(format!("{}/{output}", node.name)));
         self.node(&format!("{}/{what}", node.name), op, inputs, outputs.to_vec(), attributes);
         outputs
     }

@@ -12,7 +12,7 @@ use crate::tensor::{Constant, DType};
 impl Lowering<'_> {
     /// Declares an input of the model.
     pub fn input(&mut self, tensor: TensorRef) {
-        let name = self.unique_name(&self.graph.tensor_name(tensor));
+        let name = self.unique_name(self.graph.tensor_name(tensor));
         let is_complex = self.dtype(tensor).is_complex();
         let rank = self.shape(tensor).rank().filter(|_| !is_complex).unwrap_or(0);
         let layout = if self.options.inputs_as_nchw.contains(&tensor) {

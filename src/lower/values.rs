@@ -112,7 +112,7 @@ impl Lowering<'_> {
             self.names.insert(full.clone());
             full
         } else {
-            self.unique_name(&format!("{full}/{}", if target.is_tensorflow() { "nhwc" } else { "nchw" }))
+            self.unique_name(format!("{full}/{}", if target.is_tensorflow() { "nhwc" } else { "nchw" }))
         };
         let node = format!("{}/transpose", self.graph.node(tensor.node).name);
         match self.reshape_target(tensor, &layout, target) {
@@ -147,7 +147,7 @@ impl Lowering<'_> {
     pub fn output_name(&mut self, tensor: TensorRef, layout: &Layout) -> String {
         let name = self.graph.tensor_name(tensor);
         if self.is_output.contains(&tensor) && *layout != self.output_layout(tensor, layout.axes().len()) {
-            return self.unique_name(&format!("{name}/nchw"));
+            return self.unique_name(format!("{name}/nchw"));
         }
         self.unique_name(name)
     }
