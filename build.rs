@@ -13,12 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     prost_build::Config::new()
         .bytes([".tensorflow.TensorProto.tensor_content"])
         .btree_map([".tensorflow"])
-        // Each node has attributes, and most are a few bytes. Few nodes have what only debuggers and compilers read.
+        // Each node has attributes, and most are a few bytes. src/proto/node_def.rs has what prost would need much memory for.
         .boxed(".tensorflow.AttrValue.value.func")
         .boxed(".tensorflow.AttrValue.value.list")
         .boxed(".tensorflow.AttrValue.value.tensor")
-        .boxed(".tensorflow.NodeDef.experimental_debug_info")
-        .boxed(".tensorflow.NodeDef.experimental_type")
+        .extern_path(".tensorflow.NodeDef", "crate::proto::NodeDef")
         .compile_fds(descriptors)?;
     let onnx = protox::compile(["proto/onnx.proto"], ["proto"])?;
     prost_build::Config::new().bytes([".onnx.TensorProto.raw_data"]).compile_fds(onnx)?;

@@ -96,13 +96,28 @@ def functions(count):
     return placeholder("n0", "DT_FLOAT", 4) + calls + node("y", "Exp", [f"n{count // 2}"]) + library
 
 
+def conditional(index, data, decider):
+    """A conditional of TensorFlow 1."""
+    switch = node(f"s{index}", "Switch", [data, decider]) + node(f"t{index}", "Exp", [f"s{index}:1"])
+    return switch + node(f"m{index}", "Merge", [f"s{index}", f"t{index}"], FLOAT + integer("N", 2))
+
+
 def conditionals(count):
-    """Conditionals of TensorFlow 1, one after the other."""
+    """Conditionals, one after the other, that one tensor decides."""
     text, last = placeholder("x", "DT_FLOAT", 4) + placeholder("p", "DT_BOOL"), "x"
     for i in range(count // 3):
-        text += node(f"s{i}", "Switch", [last, "p"]) + node(f"t{i}", "Exp", [f"s{i}:1"])
-        text += node(f"m{i}", "Merge", [f"s{i}", f"t{i}"], FLOAT + integer("N", 2))
+        text += conditional(i, last, "p")
         last = f"m{i}"
+    return text + node("y", "Exp", [last])
+
+
+def deciders(count):
+    """Conditionals, one after the other, that each another tensor decides. Each returns two tensors."""
+    text, last = placeholder("x", "DT_FLOAT", 4), "x"
+    for i in range(0, count // 4, 2):
+        text += placeholder(f"p{i}", "DT_BOOL") + conditional(i, last, f"p{i}") + conditional(i + 1, last, f"p{i}")
+        text += node(f"a{i}", "AddV2", [f"m{i}", f"m{i + 1}"])
+        last = f"a{i}"
     return text + node("y", "Exp", [last])
 
 
@@ -146,7 +161,7 @@ def reductions(count):
     return text + node("y", "AddN", [f"m{i}" for i in range(count // 3)], FLOAT + integer("N", count // 3))
 
 
-CASES = [chain, forwarded, sums, fan, reads, outputs, functions, conditionals, controls, concats, inputs, results, probabilities, reductions]
+CASES = [chain, forwarded, sums, fan, reads, outputs, functions, conditionals, deciders, controls, concats, inputs, results, probabilities, reductions]
 
 
 def measured(program, folder, text):

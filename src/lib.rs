@@ -71,6 +71,10 @@ pub use source::Source;
 #[doc(hidden)]
 #[allow(missing_docs, clippy::all)]
 pub mod proto {
+    mod node_def;
+
+    pub use node_def::{AttrMap, NodeDef};
+
     include!(concat!(env!("OUT_DIR"), "/tensorflow.rs"));
 }
 

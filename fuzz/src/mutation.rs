@@ -151,11 +151,15 @@ fn mutate_nodes(nodes: &mut Vec<NodeDef>, rng: &mut Rng) {
             match rng.u32(..8) {
                 0 => drop(attributes.remove(&name)),
                 1 => {
-                    if let Some(value) = rng.choice(other.attr.into_values().collect::<Vec<_>>()) {
+                    if let Some(value) = rng.choice(other.attr.values().cloned().collect::<Vec<_>>()) {
                         attributes.insert(name, value);
                     }
                 }
-                _ => mutate_attribute(attributes.entry(name).or_default(), rng),
+                _ => {
+                    let mut value = attributes.remove(&name).unwrap_or_default();
+                    mutate_attribute(&mut value, rng);
+                    attributes.insert(name, value);
+                }
             }
         }
     }

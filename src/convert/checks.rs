@@ -29,6 +29,11 @@ pub(super) fn notes_of_checks<'a>(
     fed: &HashSet<&str>,
 ) -> Vec<Note> {
     let functions = functions(definition);
+    let mut nodes_of_all =
+        definition.node.iter().chain(functions.values().flat_map(|function| &function.node_def));
+    if !nodes_of_all.any(|node| checks(&node.op) || prints(&node.op)) {
+        return vec![];
+    }
     let mut found = Found::default();
     found.add(nodes, roots.iter().map(String::as_str).collect(), fed);
     let mut called: HashSet<&str> = HashSet::new();

@@ -14,13 +14,12 @@ const LISTED: usize = 8;
 
 /// The inputs of a graph: the outputs of its placeholders that are read or are outputs of the graph.
 pub(super) fn read_placeholders(graph: &Graph, outputs: &[TensorRef]) -> Vec<TensorRef> {
-    let read: HashSet<TensorRef> =
-        graph.nodes().flat_map(|(_, node)| &node.inputs).chain(outputs).copied().collect();
+    let (readers, outputs) = (graph.reader_counts(), outputs.iter().copied().collect::<HashSet<TensorRef>>());
     graph
         .nodes()
         .filter(|(_, node)| is_placeholder(&node.op))
         .flat_map(|(id, node)| (0..node.outputs.len()).map(move |port| TensorRef { node: id, port }))
-        .filter(|tensor| read.contains(tensor))
+        .filter(|&tensor| readers[tensor] > 0 || outputs.contains(&tensor))
         .collect()
 }
 

@@ -3,8 +3,6 @@
 //!
 //! Source: `CudnnOpaqueParamsSaveable` in `tensorflow/contrib/cudnn_rnn/python/ops/cudnn_rnn_ops.py` of TensorFlow 1.
 
-use std::collections::BTreeMap as Attributes;
-
 use hashbrown::{HashMap, HashSet};
 
 use super::variables::strings;
@@ -12,7 +10,7 @@ use crate::checkpoint::Checkpoint;
 use crate::graph::is_variable;
 use crate::graph::node_def::{data_inputs, past_identities};
 use crate::proto::attr_value::Value;
-use crate::proto::{AttrValue, GraphDef, NodeDef, TensorShapeProto, tensor_shape_proto::Dim};
+use crate::proto::{AttrMap, AttrValue, GraphDef, NodeDef, TensorShapeProto, tensor_shape_proto::Dim};
 
 /// The graph in which each variable that is not stored is computed as the saver computes it, of variables that are stored; `None` if
 /// it has no such variables.
@@ -44,7 +42,7 @@ pub(super) fn with_restored_variables(
         let node = &mut changed.node[index];
         let dtype = node.attr.remove("dtype").unwrap_or_default();
         let input = vec![format!("{}:{}", value.0, value.1)];
-        let attr = Attributes::from([("T".to_owned(), dtype)]);
+        let attr = AttrMap::from([("T".to_owned(), dtype)]);
         *node = NodeDef { op: "Identity".to_owned(), input, attr, ..node.clone() };
     }
     changed

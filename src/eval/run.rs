@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::control;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Node, NodeId, TensorRef, forwards, is_placeholder};
+use crate::graph::{Graph, Node, NodeId, TensorMap, TensorRef, forwards, is_placeholder};
 use crate::ops;
 use crate::tensor::{Constant, Tensor, element_count};
 
@@ -100,8 +100,9 @@ pub fn run_past(
     let outputs = moved.tensors(outputs);
     let mut readers = graph.reader_counts();
     for tensor in &outputs {
-        let count = readers.entry(*tensor).or_default();
-        *count = count.saturating_add(1);
+        if let Some(count) = readers.get_mut(*tensor) {
+            *count = count.saturating_add(1);
+        }
     }
     let mut values: HashMap<TensorRef, Value<'_>> = HashMap::new();
     for (done, (id, node)) in graph.nodes().enumerate() {
@@ -125,7 +126,7 @@ pub fn run_past(
                 });
                 let inputs = known.collect();
                 let ports = (0..node.outputs.len()).map(|port| TensorRef { node: id, port });
-                let read: Vec<TensorRef> = ports.filter(|tensor| readers.contains_key(tensor)).collect();
+                let read: Vec<TensorRef> = ports.filter(|&tensor| is_read(&readers, tensor)).collect();
                 let refused = Refused { graph: &graph, node: id, error, inputs, read };
                 let mut values = vec![Value::Lost; node.outputs.len()];
                 for (tensor, value) in refused.read.iter().zip(substitute(&refused)?.into_iter().flatten()) {
@@ -138,7 +139,7 @@ pub fn run_past(
         };
         for (port, value) in computed.into_iter().enumerate() {
             let tensor = TensorRef { node: id, port };
-            if readers.contains_key(&tensor) {
+            if is_read(&readers, tensor) {
                 values.insert(tensor, value);
             }
         }
@@ -189,7 +190,7 @@ fn refuse_unknown(graph: &Graph) -> Result<()> {
 fn feed<'a>(
     (graph, id): (&Graph, NodeId),
     feeds: &HashMap<String, Tensor>,
-    readers: &HashMap<TensorRef, usize>,
+    readers: &TensorMap<usize>,
     values: &mut HashMap<TensorRef, Value<'a>>,
 ) -> Result<bool> {
     let (mut is_fed, mut missing) = (false, None);
@@ -200,7 +201,7 @@ fn feed<'a>(
                 values.insert(tensor, Value::Tensor(Arc::new(fed.clone())));
                 is_fed = true;
             }
-            None if readers.contains_key(&tensor) => missing = missing.or(Some(port)),
+            None if is_read(readers, tensor) => missing = missing.or(Some(port)),
             None => {}
         }
     }
@@ -210,14 +211,19 @@ fn feed<'a>(
     }
 }
 
+/// Whether a tensor has readers that are not evaluated yet.
+fn is_read(readers: &TensorMap<usize>, tensor: TensorRef) -> bool {
+    readers.get(tensor).is_some_and(|&left| left > 0)
+}
+
 /// The value of an input, which is dropped after its last reader.
 fn taken<'a>(
     values: &mut HashMap<TensorRef, Value<'a>>,
-    readers: &mut HashMap<TensorRef, usize>,
+    readers: &mut TensorMap<usize>,
     input: &TensorRef,
     node: &Node,
 ) -> Result<Value<'a>> {
-    let left = readers.get_mut(input).map_or(0, |count| {
+    let left = readers.get_mut(*input).map_or(0, |count| {
         *count = count.saturating_sub(1);
         *count
     });

@@ -63,6 +63,12 @@ impl Attrs {
         Self::default()
     }
 
+    /// These attributes, which have different names.
+    pub fn of(mut attrs: Vec<(Cow<'static, str>, Attr)>) -> Self {
+        attrs.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Self((!attrs.is_empty()).then(|| Arc::new(attrs)))
+    }
+
     /// The attribute of this name.
     pub fn get(&self, name: &str) -> Option<&Attr> {
         self.list().iter().find(|(known, _)| known == name).map(|(_, attr)| attr)

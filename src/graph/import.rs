@@ -134,14 +134,17 @@ impl Importing<'_> {
         let reads: Vec<(&str, usize)> = data_inputs(node).collect();
         let checked = self.nodes.reads(node, &reads)?;
         self.nodes.check(node, &checked)?;
-        let inputs: Result<Vec<TensorRef>> = reads
-            .into_iter()
-            .map(|(input, port)| {
+        let inputs = || {
+            // The list stays as long as the graph: it has no room for more.
+            let mut inputs = Vec::with_capacity(reads.len());
+            for &(input, port) in &reads {
                 let id = graph.find(input).ok_or_else(|| missing_input(node, input))?;
                 let tensor = TensorRef { node: id, port };
-                Ok(self.on_branch.get(&tensor).copied().unwrap_or(tensor))
-            })
-            .collect();
+                inputs.push(self.on_branch.get(&tensor).copied().unwrap_or(tensor));
+            }
+            Ok(inputs)
+        };
+        let inputs: Result<Vec<TensorRef>> = inputs();
         let outputs = self.unknown.get(name).map_or(&[][..], Vec::as_slice);
         let id = match (self.part.shapes.get(name), self.part.defaults.get(name)) {
             (None, None) if matches!(node.op.as_str(), "HashTable" | "HashTableV2") => {

@@ -25,11 +25,12 @@ mod predicates;
 mod shape;
 pub mod slice;
 mod table_contents;
+mod tensor_map;
 mod tensor_proto;
 pub mod validate;
 pub mod window;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub use predicates::{
     is_placeholder, is_switch, is_variable, reserves_list,
 };
 pub use shape::{MAX_RANK, Shape};
+pub use tensor_map::TensorMap;
 
 use crate::error::Result;
 use crate::tensor::{Constant, DType};
@@ -233,7 +235,12 @@ impl Graph {
 
     /// TensorFlow's name of a tensor: `scope/op:0`.
     pub fn tensor_name(&self, tensor: TensorRef) -> String {
-        format!("{}:{}", self.node(tensor.node).name, tensor.port)
+        let name = &self.node(tensor.node).name;
+        match tensor.port {
+            // Nearly all tensors are first outputs, and formatting takes several times as long.
+            0 => [name, ":0"].concat(),
+            port => format!("{name}:{port}"),
+        }
     }
 
     /// The tensor that a tensor is forwarded from.
@@ -252,13 +259,18 @@ impl Graph {
         node.forwarded(0).filter(|input| input.node < id).map_or(id.into(), |input| self.origin(input))
     }
 
-    /// How often nodes read each tensor that is read.
-    pub fn reader_counts(&self) -> HashMap<TensorRef, usize> {
-        let mut counts = HashMap::new();
+    /// How often nodes read each tensor.
+    pub fn reader_counts(&self) -> TensorMap<usize> {
+        let mut counts = TensorMap::new(self, 0);
         for input in self.nodes.iter().flat_map(|node| &node.inputs) {
-            *counts.entry(*input).or_default() += 1;
+            counts.get_mut(*input).into_iter().for_each(|count| *count += 1);
         }
         counts
+    }
+
+    /// Whether a node has one of these ops. What looks for patterns that begin with them need not look further in most graphs.
+    pub fn has_op(&self, ops: &[&str]) -> bool {
+        self.nodes.iter().any(|node| ops.contains(&node.op.as_str()))
     }
 
     /// The type and shape of a tensor.

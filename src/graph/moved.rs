@@ -1,8 +1,6 @@
 //! The map from the tensors of a graph to those of the graph that a pass returns.
 
-use hashbrown::HashMap;
-
-use super::{NodeId, TensorRef};
+use super::{NodeId, TensorMap, TensorRef};
 
 /// The map from the tensors of a graph to those of the graph that passes returned. Tensors that are not needed are not in the
 /// new graph.
@@ -18,7 +16,7 @@ enum Step {
     /// For each node of the old graph, in its order, the node of the new one that has its outputs.
     Nodes(Vec<Option<NodeId>>),
     /// The tensors of the old graph that are in the new one.
-    Tensors(HashMap<TensorRef, TensorRef>),
+    Tensors(TensorMap<Option<TensorRef>>),
 }
 
 impl Moved {
@@ -28,7 +26,7 @@ impl Moved {
     }
 
     /// The map of a pass that moves single tensors.
-    pub fn by_tensors(tensors: HashMap<TensorRef, TensorRef>) -> Self {
+    pub fn by_tensors(tensors: TensorMap<Option<TensorRef>>) -> Self {
         Self { steps: vec![Step::Tensors(tensors)] }
     }
 
@@ -57,7 +55,7 @@ impl Step {
                 let node = nodes.get(old.node.index()).copied().flatten()?;
                 Some(TensorRef { node, port: old.port })
             }
-            Self::Tensors(tensors) => tensors.get(&old).copied(),
+            Self::Tensors(tensors) => tensors.get(old).copied().flatten(),
         }
     }
 }
@@ -65,6 +63,8 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::{Attrs, Graph, Node, Shape, TensorType};
+    use crate::tensor::DType;
 
     fn tensor(node: u32, port: usize) -> TensorRef {
         TensorRef { node: NodeId(node), port }
@@ -74,7 +74,10 @@ mod tests {
     fn tensors_are_followed_through_passes() {
         let first = Moved::by_nodes(vec![None, Some(NodeId(0)), Some(NodeId(1))]);
         assert_eq!(first.tensors(&[tensor(0, 0), tensor(1, 1), tensor(2, 0)]), [tensor(0, 1), tensor(1, 0)]);
-        let second = Moved::by_tensors([(tensor(0, 1), tensor(7, 3))].into());
+        let two_outputs = |_: &Graph, _: &Node| Ok(vec![TensorType::new(DType::Int32, Shape::UNKNOWN); 2]);
+        let mut graph = Graph::new(two_outputs);
+        graph.add("a", "Op", vec![], Attrs::new()).unwrap();
+        let second = Moved::by_tensors(TensorMap::of(&graph, [(tensor(0, 1), tensor(7, 3))]));
         let both = first.then(Moved::default()).then(second);
         assert_eq!(both.tensor(tensor(1, 1)), Some(tensor(7, 3)));
         assert_eq!(both.tensor(tensor(2, 0)), None);

@@ -4,6 +4,9 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+use std::borrow::Cow;
+
+use super::op_definition::OpDefinition;
 use super::tensor_proto::constant;
 use super::{Attr, Attrs, Shape};
 use crate::error::{Error, Result};
@@ -74,13 +77,20 @@ pub fn constant_of(node: &NodeDef) -> Result<Constant> {
 
 /// The attributes of a node, without those that only TensorFlow's runtime uses.
 pub(super) fn attributes(node: &NodeDef) -> Result<Attrs> {
+    // The names that TensorFlow defines need no memory of their own.
+    let definition = OpDefinition::find(&node.op);
+    let defined = |name: &str| definition.and_then(|definition| definition.attribute(name));
     let mut attrs = Vec::with_capacity(node.attr.len());
     for (name, value) in node.attr.iter().filter(|(name, _)| !name.starts_with('_')) {
         let value = attribute(value)
             .map_err(|error| error.within(format!("{} \"{}\", attribute {name}", node.op, node.name)))?;
-        attrs.extend(value.map(|value| (name.clone(), value)));
+        attrs.extend(value.map(|value| {
+            let name =
+                defined(name).map_or_else(|| Cow::Owned(name.clone()), |known| Cow::Borrowed(known.name));
+            (name, value)
+        }));
     }
-    Ok(attrs.into_iter().collect())
+    Ok(Attrs::of(attrs))
 }
 
 /// The value of an attribute; `None` if it has none.

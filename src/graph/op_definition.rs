@@ -206,13 +206,7 @@ impl OpDefinition {
     /// The types of the `count` tensors of an argument; `None` for types that are not in the node's attributes.
     pub fn types(self, argument: Argument, count: usize, node: &impl TypeAttributes) -> Vec<Option<DType>> {
         match argument.form {
-            Form::One(element) | Form::Number(_, element) => {
-                let dtype = match element {
-                    ElementType::Fixed(dtype) => dtype,
-                    ElementType::Attribute(name) => self.type_attribute(name, node),
-                };
-                vec![dtype; count]
-            }
+            Form::One(element) | Form::Number(_, element) => vec![self.element_type(element, node); count],
             Form::Types(name) => match self.listed_types(name, node) {
                 Some(types) => types.into_iter().map(Some).collect(),
                 None => vec![None; count],
@@ -229,6 +223,21 @@ impl OpDefinition {
             types.extend(self.types(output, count, node));
         }
         Some(types)
+    }
+
+    /// The type of the output of an op that always has one, as for [`OpDefinition::output_types`]; `None` for other ops.
+    pub fn only_output(self, node: &impl TypeAttributes) -> Option<Option<DType>> {
+        match self.0.outputs[..] {
+            [Argument { form: Form::One(element), .. }] => Some(self.element_type(element, node)),
+            _ => None,
+        }
+    }
+
+    fn element_type(self, element: ElementType, node: &impl TypeAttributes) -> Option<DType> {
+        match element {
+            ElementType::Fixed(dtype) => dtype,
+            ElementType::Attribute(name) => self.type_attribute(name, node),
+        }
     }
 
     /// The port of a tensor among all outputs of a node, from the name of an output and the index in that output.

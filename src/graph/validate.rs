@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -108,6 +109,12 @@ impl<'a> Nodes<'a> {
         Some(types)
     }
 
+    /// The declared type of the output of a node whose op always has one, without a list of its types.
+    fn only_output(&mut self, name: &str) -> Option<Option<DType>> {
+        let node = self.get(name)?;
+        self.definition(&node.op)?.only_output(node)
+    }
+
     /// The declared type of an output of a node.
     pub fn output_type(&mut self, name: &str, port: usize) -> Option<DType> {
         *self.output_types(name)?.get(port)?
@@ -119,6 +126,9 @@ impl<'a> Nodes<'a> {
     /// If one of the outputs does not exist.
     pub fn reads<'n>(&mut self, node: &NodeDef, inputs: &[(&'n str, usize)]) -> Result<Vec<Read<'n>>> {
         let read = |&(name, port): &(&'n str, usize)| {
+            if let Some(dtype) = self.only_output(name).filter(|_| port == 0) {
+                return Ok(Read { name, dtype });
+            }
             let types = self.output_types(name);
             let dtype = match (self.get(name), types) {
                 (Some(producer), Some(types)) => *types.get(port).ok_or_else(|| {
@@ -290,10 +300,11 @@ fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
             );
             return Err(refused(error(node, problem)));
         }
-        let of_type = |number: &i32| DType::from_proto(*number).map(|dtype| dtype.name().to_owned());
-        let values: Vec<String> = match value {
+        let of_type = |number: &i32| DType::from_proto(*number).map(|dtype| Cow::Borrowed(dtype.name()));
+        let values: Vec<Cow<'_, str>> = match value {
+            _ if attribute.allowed.is_none() => vec![],
             Value::Type(number) => of_type(number).into_iter().collect(),
-            Value::S(text) => vec![String::from_utf8_lossy(text).into_owned()],
+            Value::S(text) => vec![String::from_utf8_lossy(text)],
             Value::List(list) if attribute.kind == "list(type)" => {
                 list.r#type.iter().filter_map(of_type).collect()
             }
@@ -311,10 +322,9 @@ fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
         };
         // The number of tensors of a list is an attribute too.
         let counts = definition.inputs().chain(definition.outputs());
-        let is_count = counts
-            .into_iter()
-            .any(|argument| matches!(argument.form, Form::Number(name, _) if name == attribute.name));
-        let least = attribute.minimum.or(is_count.then_some(0));
+        let is_count =
+            |argument: Argument| matches!(argument.form, Form::Number(name, _) if name == attribute.name);
+        let least = attribute.minimum.or_else(|| number.and(counts.into_iter().any(is_count).then_some(0)));
         if let (Some(number), Some(least)) = (number, least)
             && number < least
         {

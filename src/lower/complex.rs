@@ -70,7 +70,7 @@ impl Lowering<'_> {
         if part != name || !self.producers.contains_key(&name) {
             return part;
         }
-        let other = self.unique_name(&format!("{name}/part"));
+        let other = self.unique_name(format!("{name}/part"));
         self.rename(&name, &other);
         for transposed in self.transposed.values_mut().filter(|transposed| **transposed == name) {
             transposed.clone_from(&other);
@@ -99,8 +99,7 @@ impl Lowering<'_> {
         }
         let outputs: Vec<TensorRef> = (0..node.outputs.len()).map(|port| node.output(port)).collect();
         let is_complex = |cx: &Self, tensor: TensorRef| cx.dtype(tensor).is_complex();
-        let saved: Vec<Option<Value>> =
-            inputs.iter().map(|(input, _)| self.values.get(input).cloned()).collect();
+        let saved: Vec<Option<Value>> = inputs.iter().map(|(input, _)| self.known(*input).cloned()).collect();
         let mut results = vec![vec![]; outputs.len()];
         for part in 0..2 {
             for (input, parts) in &inputs {
@@ -109,17 +108,14 @@ impl Lowering<'_> {
             }
             lower(self, node)?;
             for (&output, results) in outputs.iter().zip(&mut results) {
-                if is_complex(self, output) && self.values.contains_key(&output) {
+                if is_complex(self, output) && self.known(output).is_some() {
                     let name = self.in_tensorflow_layout(output)?;
                     results.push(self.moved_away(output, name));
                 }
             }
         }
         for ((input, _), value) in inputs.iter().zip(saved) {
-            match value {
-                Some(value) => self.set(*input, value),
-                None => drop(self.values.remove(input)),
-            }
+            self.values.set(*input, value);
         }
         for (output, results) in outputs.into_iter().zip(results) {
             if let Ok(parts) = Parts::try_from(results) {

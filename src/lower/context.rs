@@ -10,7 +10,7 @@ use super::names::Names;
 use super::{Layout, Rules};
 use crate::error::Result;
 use crate::graph::partial::{self, Length};
-use crate::graph::{Graph, Node, NodeId, NodeRef, Shape, TensorRef};
+use crate::graph::{Graph, Node, NodeId, NodeRef, Shape, TensorMap, TensorRef};
 use crate::onnx::{Model, TENSORFLOW_DOMAIN};
 use crate::tensor::{Constant, DType};
 
@@ -73,8 +73,8 @@ pub struct Lowering<'a> {
     pub(super) rules: Rules,
     pub(super) outputs: &'a [TensorRef],
     pub(super) is_output: HashSet<TensorRef>,
-    pub(super) uses: HashMap<TensorRef, usize>,
-    pub(super) values: HashMap<TensorRef, Value>,
+    pub(super) uses: TensorMap<usize>,
+    pub(super) values: TensorMap<Option<Value>>,
     /// The nodes that read each tensor, once they have been looked for.
     readers: OnceCell<HashMap<TensorRef, Vec<NodeId>>>,
     /// The nodes in the order of their names, once they have been looked for.
@@ -108,10 +108,9 @@ pub struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     pub fn new(graph: &'a Graph, outputs: &'a [TensorRef], options: &'a LowerOptions, rules: Rules) -> Self {
-        let mut uses: HashMap<TensorRef, usize> = HashMap::new();
-        let inputs = graph.nodes().flat_map(|(_, node)| node.inputs.iter().copied());
-        for tensor in inputs.chain(outputs.iter().copied()) {
-            *uses.entry(tensor).or_insert(0) += 1;
+        let mut uses = graph.reader_counts();
+        for &output in outputs {
+            uses.get_mut(output).into_iter().for_each(|count| *count += 1);
         }
         Self {
             graph,
@@ -120,7 +119,7 @@ impl<'a> Lowering<'a> {
             outputs,
             is_output: outputs.iter().copied().collect(),
             uses,
-            values: HashMap::new(),
+            values: TensorMap::new(graph, None),
             readers: OnceCell::new(),
             by_name: OnceCell::new(),
             complex: HashMap::new(),
@@ -203,7 +202,7 @@ impl<'a> Lowering<'a> {
 
     /// The value of a tensor that is known before the model runs.
     pub fn constant(&self, tensor: TensorRef) -> Option<&Constant> {
-        match self.values.get(&tensor) {
+        match self.known(tensor) {
             Some(Value::Constant { constant, .. }) => Some(constant),
             _ => None,
         }
@@ -244,7 +243,7 @@ impl<'a> Lowering<'a> {
 
     /// Whether a node or the model's outputs read a tensor.
     pub fn is_used(&self, tensor: TensorRef) -> bool {
-        self.uses.contains_key(&tensor)
+        self.uses.get(tensor).is_some_and(|&count| count > 0)
     }
 
     /// Whether a tensor is an output of the model.

@@ -34,8 +34,8 @@ impl Lowering<'_> {
         attributes: Attributes,
     ) {
         let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value)).collect();
-        let name = name.to_owned();
-        self.push(onnx::Node { name, op: op.into(), domain: "".into(), inputs, outputs, attributes });
+        let name = self.unique_node_name(name);
+        self.append(onnx::Node { name, op: op.into(), domain: "".into(), inputs, outputs, attributes });
     }
 
     /// Adds a node of any domain to the model, under a name that no other node has.
@@ -45,7 +45,7 @@ impl Lowering<'_> {
     }
 
     /// A name like this one that no node has.
-    pub fn unique_node_name(&mut self, name: &str) -> String {
+    pub fn unique_node_name(&mut self, name: impl Into<String>) -> String {
         self.node_names.unique(name)
     }
 
@@ -147,7 +147,7 @@ impl Lowering<'_> {
         inputs: Vec<String>,
         attributes: Attributes,
     ) -> String {
-        let output = self.unique_name(&format!("{}/{what}", node.name));
+        let output = self.unique_name(format!("{}/{what}", node.name));
         self.node(&output.clone(), op, inputs, vec![output.clone()], attributes);
         output
     }
@@ -166,7 +166,7 @@ impl Lowering<'_> {
         inputs: Vec<String>,
         attributes: Attributes,
     ) -> [String; N] {
-        let outputs = outputs.map(|output| self.unique_name(&format!("{}/{output}", node.name)));
+        let outputs = outputs.map(|output| self.unique_name(format!("{}/{output}", node.name)));
         self.node(&format!("{}/{what}", node.name), op, inputs, outputs.to_vec(), attributes);
         outputs
     }

@@ -63,8 +63,8 @@ pub fn fold_into_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result
         .zip(scale.iter().zip(&offset))
         .map(|(&bias, (scale, offset))| (f64::from(bias) * scale + offset) as f32)
         .collect();
-    let weights_name = cx.unique_name(&format!("{filter}/folded"));
-    let bias_name = cx.unique_name(&format!("{}/bias", node.name));
+    let weights_name = cx.unique_name(format!("{filter}/folded"));
+    let bias_name = cx.unique_name(format!("{}/bias", node.name));
     let bias = Constant::from_f32(vec![bias.len()], &bias);
     let bias = if weights.dtype() == DType::Float16 { bias.to_float16() } else { bias };
     for (name, value) in [(&weights_name, weights.scaled(0, factors.into())?), (&bias_name, bias)] {

@@ -182,7 +182,7 @@ impl<'a> Lowering<'a> {
         let graph = self.graph;
         for (id, node) in graph.nodes() {
             let node = NodeRef::new(id, node);
-            if self.values.contains_key(&TensorRef::from(node)) {
+            if self.known(node.into()).is_some() {
                 continue;
             }
             (self.rules.lower_node)(self, node)?;

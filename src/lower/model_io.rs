@@ -12,7 +12,7 @@ use crate::tensor::{Constant, DType};
 impl Lowering<'_> {
     /// Declares an input of the model.
     pub fn input(&mut self, tensor: TensorRef) {
-        let name = self.unique_name(&self.graph.tensor_name(tensor));
+        let name = self.unique_name(self.graph.tensor_name(tensor));
         let is_complex = self.dtype(tensor).is_complex();
         let rank = self.shape(tensor).rank().filter(|_| !is_complex).unwrap_or(0);
         let layout = if self.options.inputs_as_nchw.contains(&tensor) {
@@ -30,7 +30,7 @@ impl Lowering<'_> {
     /// # Errors
     /// If the default has another rank than the input.
     pub fn default_of_input(&mut self, tensor: TensorRef, default: Constant) -> Result<()> {
-        if let Some(Value::Computed { name, layout }) = self.values.get(&tensor) {
+        if let Some(Value::Computed { name, layout }) = self.known(tensor) {
             let value = default.permuted(layout.axes())?;
             self.model.initializers.push(Initializer { name: name.clone(), value });
         }
@@ -84,7 +84,8 @@ impl Lowering<'_> {
             self.model.rename_values(&renamed);
         }
         // From here on, only the nodes count.
-        (self.values, self.uses) = (HashMap::new(), HashMap::new());
+        (self.values, self.uses) = Default::default();
+        (self.producers, self.transposed) = Default::default();
         self.drop_unread();
         self.finish_nodes()?;
         let are_read = self.drop_unread();

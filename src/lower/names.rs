@@ -5,7 +5,7 @@ use hashbrown::{HashMap, HashSet};
 /// The names of the values or the nodes of a model.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    taken: HashSet<String>,
+    taken: HashSet<Box<str>>,
     /// For names that were taken, the last number that was put behind them. Many values may ask for one name, and trying each
     /// number again would take the square of their count.
     numbers: HashMap<String, usize>,
@@ -13,16 +13,17 @@ pub(super) struct Names {
 
 impl Names {
     /// A name like this one that is not taken, and is from now on.
-    pub(super) fn unique(&mut self, name: &str) -> String {
-        if self.taken.insert(name.to_owned()) {
-            return name.to_owned();
+    pub(super) fn unique(&mut self, name: impl Into<String>) -> String {
+        let name = name.into();
+        if self.taken.insert(name.as_str().into()) {
+            return name;
         }
-        let mut number = self.numbers.get(name).copied().unwrap_or(0);
+        let mut number = self.numbers.get(&name).copied().unwrap_or(0);
         loop {
             number += 1;
             let unique = format!("{name}/{number}");
-            if self.taken.insert(unique.clone()) {
-                self.numbers.insert(name.to_owned(), number);
+            if self.taken.insert(unique.as_str().into()) {
+                self.numbers.insert(name, number);
                 return unique;
             }
         }
@@ -35,7 +36,7 @@ impl Names {
 
     /// Takes a name that may be taken already.
     pub(super) fn insert(&mut self, name: String) {
-        self.taken.insert(name);
+        self.taken.insert(name.into());
     }
 
     /// Gives a name back.

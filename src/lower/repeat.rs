@@ -24,7 +24,7 @@ impl Repeat {
     pub fn begin(steps: &mut Steps<'_, '_, '_>, states: &[(String, DType)]) -> Self {
         let node = steps.node;
         let mut named = |what: &str, dtype, shape| {
-            let name = steps.cx.unique_name(&format!("{}/body/{what}", node.name));
+            let name = steps.cx.unique_name(format!("{}/body/{what}", node.name));
             TensorInfo { name, dtype, shape }
         };
         let mut given =
@@ -63,7 +63,7 @@ impl Repeat {
         let mut inputs = vec![count, yes];
         inputs.extend(self.initial);
         let after: Vec<String> =
-            states.iter().map(|_| steps.cx.unique_name(&format!("{}/last", node.name))).collect();
+            states.iter().map(|_| steps.cx.unique_name(format!("{}/last", node.name))).collect();
         let attributes = vec![("body", Attribute::Graph(body))];
         steps.cx.node(&format!("{}/loop", node.name), "Loop", inputs, after.clone(), attributes);
         after

@@ -8,8 +8,13 @@ use crate::onnx::{self, Attribute};
 use crate::tensor::Constant;
 
 impl Lowering<'_> {
+    /// The value of a tensor, if it has one yet.
+    pub(super) fn known(&self, tensor: TensorRef) -> Option<&Value> {
+        self.values.get(tensor)?.as_ref()
+    }
+
     pub(super) fn value(&self, tensor: TensorRef) -> Result<&Value> {
-        self.values.get(&tensor).ok_or_else(|| {
+        self.known(tensor).ok_or_else(|| {
             Error::new(self.graph.tensor_name(tensor), "nothing computes this output of its op in inference")
         })
     }
@@ -28,7 +33,7 @@ impl Lowering<'_> {
 
     /// The rows of a list of tensors of different lengths; `None` for all other values.
     pub fn rows(&self, tensor: TensorRef) -> Option<&Rows> {
-        match self.values.get(&tensor) {
+        match self.known(tensor) {
             Some(Value::Rows(rows)) => Some(rows),
             _ => None,
         }
@@ -42,7 +47,7 @@ impl Lowering<'_> {
 
     /// The layout in which a tensor is stored; `None` for a constant, which can have any layout.
     pub fn layout(&self, tensor: TensorRef) -> Option<&Layout> {
-        match self.values.get(&tensor) {
+        match self.known(tensor) {
             Some(Value::Computed { layout, .. }) => Some(layout),
             _ => None,
         }
@@ -107,7 +112,7 @@ impl Lowering<'_> {
             self.names.insert(full.clone());
             full
         } else {
-            self.unique_name(&format!("{full}/{}", if target.is_tensorflow() { "nhwc" } else { "nchw" }))
+            self.unique_name(format!("{full}/{}", if target.is_tensorflow() { "nhwc" } else { "nchw" }))
         };
         let node = format!("{}/transpose", self.graph.node(tensor.node).name);
         match self.reshape_target(tensor, &layout, target) {
@@ -142,9 +147,9 @@ impl Lowering<'_> {
     pub fn output_name(&mut self, tensor: TensorRef, layout: &Layout) -> String {
         let name = self.graph.tensor_name(tensor);
         if self.is_output.contains(&tensor) && *layout != self.output_layout(tensor, layout.axes().len()) {
-            return self.unique_name(&format!("{name}/nchw"));
+            return self.unique_name(format!("{name}/nchw"));
         }
-        self.unique_name(&name)
+        self.unique_name(name)
     }
 
     pub(super) fn output_layout(&self, tensor: TensorRef, rank: usize) -> Layout {
@@ -156,7 +161,7 @@ impl Lowering<'_> {
     }
 
     /// A name like this one that is not used in the model.
-    pub fn unique_name(&mut self, name: &str) -> String {
+    pub fn unique_name(&mut self, name: impl Into<String>) -> String {
         self.names.unique(name)
     }
 
@@ -168,7 +173,7 @@ impl Lowering<'_> {
         {
             *layout = of_rank;
         }
-        self.values.insert(tensor, value);
+        self.values.set(tensor, Some(value));
     }
 
     /// Records that a tensor is the same as another one.
@@ -203,7 +208,7 @@ impl Lowering<'_> {
     /// If the input is a constant, records it in the shape of the node's output, under the name of the constant, and returns
     /// true. Keras adds an axis to weights in this way.
     pub fn reshape_constant(&mut self, node: NodeRef<'_>, input: TensorRef) -> bool {
-        let Some(Value::Constant { name, constant }) = self.values.get(&input) else { return false };
+        let Some(Value::Constant { name, constant }) = self.known(input) else { return false };
         let dims = self.shape(node.into()).fully_known();
         let Some(constant) = dims.and_then(|dims| constant.reshaped(&dims).ok()) else { return false };
         let reshaped = Value::Constant { name: name.clone(), constant };
@@ -214,10 +219,10 @@ impl Lowering<'_> {
     /// The node of the model that computes a tensor, if no other node reads the tensor: then it may be changed to
     /// compute more.
     pub fn sole_producer(&mut self, tensor: TensorRef) -> Option<&mut onnx::Node> {
-        if self.uses.get(&tensor) != Some(&1) || self.is_output.contains(&tensor) {
+        if self.uses.get(tensor) != Some(&1) || self.is_output.contains(&tensor) {
             return None;
         }
-        let Some(Value::Computed { name, .. }) = self.values.get(&tensor) else { return None };
+        let Some(Value::Computed { name, .. }) = self.known(tensor) else { return None };
         // An alias has the name of a tensor that others may read.
         if *name != self.graph.tensor_name(tensor) {
             return None;
@@ -261,7 +266,7 @@ impl Lowering<'_> {
             to.clone_into(cast);
         }
         // Several tensors may have the same value.
-        for value in self.values.values_mut() {
+        for value in self.values.values_mut().flatten() {
             let names = match value {
                 Value::Computed { name, .. } => vec![name],
                 Value::Constant { .. } => vec![],

@@ -258,24 +258,27 @@ impl Initializer {
 }
 
 fn node_messages(nodes: &[Node]) -> Result<Vec<NodeProto>> {
-    nodes.iter().map(node_message).collect()
+    let message = |node: &Node| {
+        let mut message = NodeProto::default();
+        fill_message(&mut message, node)?;
+        Ok(message)
+    };
+    nodes.iter().map(message).collect()
 }
 
-/// The message of a node.
+/// Turns a message into that of this node, in the memory that it has: a model has many nodes.
 ///
 /// # Errors
 /// If a tensor in an attribute cannot be read.
-pub(super) fn node_message(node: &Node) -> Result<NodeProto> {
+pub(super) fn fill_message(message: &mut NodeProto, node: &Node) -> Result<()> {
+    message.name.clone_from(&node.name);
+    node.op.as_ref().clone_into(&mut message.op_type);
+    node.domain.as_ref().clone_into(&mut message.domain);
+    message.input.clone_from(&node.inputs);
+    message.output.clone_from(&node.outputs);
     let attributes = node.attributes.iter().map(|(name, value)| attribute_message(name, value));
-    Ok(NodeProto {
-        name: node.name.clone(),
-        op_type: node.op.clone().into_owned(),
-        domain: node.domain.clone().into_owned(),
-        input: node.inputs.clone(),
-        output: node.outputs.clone(),
-        attribute: attributes.collect::<Result<_>>()?,
-        ..Default::default()
-    })
+    message.attribute = attributes.collect::<Result<_>>()?;
+    Ok(())
 }
 
 fn attribute_message(name: &str, value: &Attribute) -> Result<AttributeProto> {

@@ -6,9 +6,9 @@
 //! (<https://onnx.ai/onnx/repo-docs/ExternalData.html>).
 
 use onnx_protobuf::tensor_proto::DataLocation;
-use onnx_protobuf::{Message, StringStringEntryProto, TensorProto};
+use onnx_protobuf::{Message, NodeProto, StringStringEntryProto, TensorProto};
 
-use super::model::node_message;
+use super::model::fill_message;
 use super::{Initializer, Model};
 use crate::error::{Error, Result};
 use crate::tensor::DType;
@@ -67,16 +67,13 @@ impl<'a> Plan<'a> {
     /// be too long with them.
     pub(super) fn new(model: &'a Model, location: &str, is_external: bool) -> Result<Self> {
         let (model_message, graph_message) = model.messages();
-        let encoded = |message: protobuf::Result<Vec<u8>>| {
-            message.map_err(|error| Error::new("ONNX model", format!("it cannot be encoded: {error}")))
-        };
         let mut head = encoded(model_message.write_to_bytes())?;
         // One node after the other: the messages of all of them would need as much memory as the model.
-        let mut graph = vec![];
+        let (mut graph, mut message) = (vec![], NodeProto::default());
         for node in &model.nodes {
-            let node = encoded(node_message(node)?.write_to_bytes())?;
-            push_length_delimited(&mut graph, GRAPH_NODE, node.len() as u64);
-            graph.extend(node);
+            fill_message(&mut message, node)?;
+            push_tag(&mut graph, GRAPH_NODE);
+            encoded(message.write_length_delimited_to_vec(&mut graph))?;
         }
         graph.extend(encoded(graph_message.write_to_bytes())?);
         let elements = model.initializers.iter().map(element_bytes).collect::<Result<Vec<u64>>>()?;
@@ -209,10 +206,18 @@ fn initializer_head(
     Ok(field)
 }
 
+fn encoded<T>(message: protobuf::Result<T>) -> Result<T> {
+    message.map_err(|error| Error::new("ONNX model", format!("it cannot be encoded: {error}")))
+}
+
 /// Appends the tag and the length of a field of bytes.
 fn push_length_delimited(out: &mut Vec<u8>, field: u32, length: u64) {
-    push_varint(out, u64::from(field << 3 | 2));
+    push_tag(out, field);
     push_varint(out, length);
+}
+
+fn push_tag(out: &mut Vec<u8>, field: u32) {
+    push_varint(out, u64::from(field << 3 | 2));
 }
 
 fn push_varint(out: &mut Vec<u8>, mut value: u64) {

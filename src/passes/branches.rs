@@ -25,7 +25,7 @@ pub struct Branch {
 /// Branches that a tensor is on.
 pub type Branches = Rc<BTreeSet<Branch>>;
 
-/// How many conditionals of each decider are before a node.
+/// How many conditionals of each decider are before a node, for deciders of which there are others behind it.
 type Levels = Rc<HashMap<TensorRef, usize>>;
 
 /// The branches of a graph.
@@ -45,7 +45,8 @@ impl<'a> GraphBranches<'a> {
     /// If they are not merged as `tf.cond` and `tf.case` build them.
     pub fn new(graph: &'a Graph) -> Result<Self> {
         let mut branches = Self { graph, of_nodes: HashMap::new(), merges: HashMap::new() };
-        branches.find()?;
+        let deciders = branches.find()?;
+        branches.merges = branches.levels(&deciders);
         Ok(branches)
     }
 
@@ -83,19 +84,15 @@ impl<'a> GraphBranches<'a> {
         Ok(Rc::new(branches))
     }
 
-    fn find(&mut self) -> Result<()> {
-        let mut levels: HashMap<NodeId, Levels> = HashMap::new();
+    /// Finds the branches of all nodes. Returns the decider of each `Merge`.
+    fn find(&mut self) -> Result<HashMap<NodeId, TensorRef>> {
+        let mut deciders = HashMap::new();
         for (id, node) in self.graph.nodes() {
             let inputs: Vec<Branches> =
                 node.inputs.iter().map(|&input| self.of(input)).collect::<Result<_>>()?;
-            let mut level = joined_levels(node.inputs.iter().filter_map(|input| levels.get(&input.node)));
             let branches = if node.is_merge() {
                 let (decider, rest) = decided(node, &inputs)?;
-                let before = level.get(&decider).copied().unwrap_or(0);
-                if rest.is_empty() {
-                    self.merges.insert(id, (decider, before));
-                }
-                Rc::make_mut(&mut level).insert(decider, before + 1);
+                deciders.insert(id, decider);
                 rest
             } else {
                 union(&inputs)
@@ -106,11 +103,40 @@ impl<'a> GraphBranches<'a> {
             if !branches.is_empty() {
                 self.of_nodes.insert(id, branches);
             }
+        }
+        Ok(deciders)
+    }
+
+    /// The decider of each `Merge` on no branch itself, and how many conditionals of that decider are before it.
+    fn levels(&self, deciders: &HashMap<NodeId, TensorRef>) -> HashMap<NodeId, (TensorRef, usize)> {
+        let outer = deciders.iter().filter(|(id, _)| !self.is_inside(**id));
+        let mut last: HashMap<TensorRef, NodeId> = HashMap::new();
+        for (&id, &decider) in outer {
+            let last = last.entry(decider).or_insert(id);
+            *last = id.max(*last);
+        }
+        let (mut levels, mut merges): (HashMap<NodeId, Levels>, _) = (HashMap::new(), HashMap::new());
+        for (id, node) in self.graph.nodes() {
+            let mut level = joined_levels(node.inputs.iter().filter_map(|input| levels.get(&input.node)));
+            if let Some(&decider) = deciders.get(&id) {
+                let before = level.get(&decider).copied().unwrap_or(0);
+                if !self.is_inside(id) {
+                    merges.insert(id, (decider, before));
+                }
+                // A decider counts as long as it has conditionals behind this one: to carry along all that were ever decided would
+                // take the square of their number.
+                let is_open = |decider: &TensorRef| last.get(decider).is_some_and(|&last| last > id);
+                if is_open(&decider) {
+                    let level = Rc::make_mut(&mut level);
+                    level.retain(|decider, _| is_open(decider));
+                    level.insert(decider, before + 1);
+                }
+            }
             if !level.is_empty() {
                 levels.insert(id, level);
             }
         }
-        Ok(())
+        merges
     }
 }
 

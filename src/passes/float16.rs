@@ -11,7 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorMap, TensorRef};
 use crate::setting::Setting;
 use crate::tensor::DType;
 
@@ -76,7 +76,7 @@ pub fn to_float16(
     let has_its_type = |((old, dtype), new): ((TensorRef, DType), TensorRef)| {
         (graph.tensor_type(old).dtype == dtype).then_some((old, new))
     };
-    let moved = Moved::by_tensors(versions.into_iter().filter_map(has_its_type).collect());
+    let moved = Moved::by_tensors(TensorMap::of(graph, versions.into_iter().filter_map(has_its_type)));
     Ok((new, moved, summary))
 }
 

@@ -14,6 +14,9 @@ use crate::tensor::Constant;
 /// # Errors
 /// If constants of the graph cannot be read.
 pub fn join_concats(graph: Graph, kept: &[TensorRef]) -> Result<(Graph, Moved)> {
+    if !graph.has_op(&["ConcatV2"]) {
+        return Ok((graph, Moved::default()));
+    }
     let joined = joined_later(&graph, kept)?;
     if joined.is_empty() {
         return Ok((graph, Moved::default()));
@@ -37,7 +40,7 @@ pub fn join_concats(graph: Graph, kept: &[TensorRef]) -> Result<(Graph, Moved)> 
 fn joined_later(graph: &Graph, kept: &[TensorRef]) -> Result<HashSet<TensorRef>> {
     let readers = graph.reader_counts();
     let kept: HashSet<TensorRef> = kept.iter().copied().collect();
-    let is_only_read_here = |tensor: &TensorRef| readers.get(tensor) == Some(&1) && !kept.contains(tensor);
+    let is_only_read_here = |tensor: &TensorRef| readers[*tensor] == 1 && !kept.contains(tensor);
     let mut axes: HashMap<TensorRef, usize> = HashMap::new();
     let mut joined = HashSet::new();
     for (id, node) in graph.nodes() {

@@ -1,16 +1,17 @@
 //! Reshapes of reshapes: the input gives a tensor one shape after another; in the output the last `Reshape` reads the tensor itself.
 
-use hashbrown::HashMap;
-
 use super::rewrite::rewrite;
 use crate::error::Result;
-use crate::graph::{Graph, Moved, Node, TensorRef};
+use crate::graph::{Graph, Moved, Node, TensorMap, TensorRef};
 
 /// Makes each `Reshape` to a constant shape read the tensor that is reshaped before it, if nothing else reads what is between them.
 ///
 /// # Errors
 /// If the new nodes do not fit.
 pub fn join_reshapes(graph: Graph) -> Result<(Graph, Moved)> {
+    if !graph.has_op(&["Reshape"]) {
+        return Ok((graph, Moved::default()));
+    }
     let readers = graph.reader_counts();
     rewrite(graph, |rewriting, node| {
         let Some(tensor) = first_tensor(rewriting.old, node, &readers) else { return Ok(None) };
@@ -20,7 +21,7 @@ pub fn join_reshapes(graph: Graph) -> Result<(Graph, Moved)> {
 }
 
 /// The tensor before the nodes that only change its shape, if there are any before this one.
-fn first_tensor(graph: &Graph, node: &Node, readers: &HashMap<TensorRef, usize>) -> Option<TensorRef> {
+fn first_tensor(graph: &Graph, node: &Node, readers: &TensorMap<usize>) -> Option<TensorRef> {
     // A shape that is computed when the model runs may be copied from the tensor between the two, and one that the tensor has
     // already needs no node.
     if node.op != "Reshape"
@@ -33,7 +34,7 @@ fn first_tensor(graph: &Graph, node: &Node, readers: &HashMap<TensorRef, usize>)
     loop {
         let before = graph.node(tensor.node);
         let is_shape_only = matches!(before.op.as_str(), "Reshape" | "ExpandDims" | "Squeeze");
-        if !is_shape_only || readers.get(&tensor) != Some(&1) {
+        if !is_shape_only || readers[tensor] != 1 {
             return (tensor != node.inputs[0]).then_some(tensor);
         }
         tensor = before.inputs[0];

@@ -13,7 +13,7 @@ pub struct Rewriting<'a> {
     new: Option<Graph>,
     /// The node of the old graph that is being copied or replaced.
     current: NodeId,
-    /// The nodes of the new graph for those of the old one so far.
+    /// The nodes of the new graph for those of the old one so far, once there is a new graph.
     ids: Vec<NodeId>,
     /// Whether these compute the same of the same nodes, and so have outputs of the same types.
     are_same: Vec<bool>,
@@ -24,7 +24,9 @@ pub struct Rewriting<'a> {
 impl<'a> Rewriting<'a> {
     /// The tensor of the new graph that replaces a tensor of the old one.
     pub fn moved(&self, tensor: TensorRef) -> TensorRef {
-        let moved = || TensorRef { node: self.ids[tensor.node.index()], port: tensor.port };
+        // Without a new graph, it is in the old one, which the new one would begin with.
+        let node = || if self.new.is_some() { self.ids[tensor.node.index()] } else { tensor.node };
+        let moved = || TensorRef { node: node(), ..tensor };
         self.redirected.get(&tensor).copied().unwrap_or_else(moved)
     }
 
@@ -71,7 +73,12 @@ impl<'a> Rewriting<'a> {
     }
 
     fn started(&mut self) -> &mut Graph {
-        self.new.get_or_insert_with(|| self.old.nodes_before(self.current))
+        self.new.get_or_insert_with(|| {
+            let before = self.current.index();
+            self.ids = self.old.nodes().take(before).map(|(id, _)| id).collect();
+            self.are_same = vec![true; before];
+            self.old.nodes_before(self.current)
+        })
     }
 
     /// The node that computes a tensor of the old graph, past those that forward it.
@@ -106,17 +113,18 @@ pub fn rewrite(
     mut replace: impl FnMut(&mut Rewriting<'_>, &Node) -> Result<Option<NodeId>>,
 ) -> Result<(Graph, Moved)> {
     let Some((first, _)) = graph.nodes().next() else { return Ok((graph, Moved::default())) };
-    let (ids, are_same) = (Vec::with_capacity(graph.len()), Vec::with_capacity(graph.len()));
-    let mut rewriting =
-        Rewriting { old: &graph, new: None, current: first, ids, are_same, redirected: HashMap::new() };
+    let (ids, are_same, redirected) = (vec![], vec![], HashMap::new());
+    let mut rewriting = Rewriting { old: &graph, new: None, current: first, ids, are_same, redirected };
     for (id, node) in graph.nodes() {
         rewriting.current = id;
         let (new, is_same) = match replace(&mut rewriting, node)? {
             Some(replacement) => (replacement, false),
             None => rewriting.copy(id, node)?,
         };
-        rewriting.ids.push(new);
-        rewriting.are_same.push(is_same);
+        if rewriting.new.is_some() {
+            rewriting.ids.push(new);
+            rewriting.are_same.push(is_same);
+        }
     }
     let Rewriting { new, ids, .. } = rewriting;
     match new {

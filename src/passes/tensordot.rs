@@ -4,18 +4,19 @@
 //! `tf.tensordot` builds graphs so, and with it Keras' dense layers of sequences. Source: `tensordot` in
 //! `tensorflow/python/ops/math_ops.py`.
 
-use hashbrown::HashMap;
-
 use super::rewrite::rewrite;
 use crate::error::Result;
 use crate::graph::partial::{Length, integers, origin};
-use crate::graph::{Attrs, Graph, Moved, Node, TensorRef};
+use crate::graph::{Attrs, Graph, Moved, Node, TensorMap, TensorRef};
 
 /// Multiplies tensors by matrices without reshaping them.
 ///
 /// # Errors
 /// If the new nodes do not fit.
 pub fn multiply_tensors(graph: Graph) -> Result<(Graph, Moved)> {
+    if !graph.has_op(&["MatMul"]) {
+        return Ok((graph, Moved::default()));
+    }
     let readers = graph.reader_counts();
     rewrite(graph, |rewriting, node| {
         let Some(factors) = product(rewriting.old, node, &readers) else { return Ok(None) };
@@ -25,14 +26,14 @@ pub fn multiply_tensors(graph: Graph) -> Result<(Graph, Moved)> {
 }
 
 /// The tensor and the matrix whose product a Reshape returns.
-fn product(graph: &Graph, end: &Node, readers: &HashMap<TensorRef, usize>) -> Option<[TensorRef; 2]> {
+fn product(graph: &Graph, end: &Node, readers: &TensorMap<usize>) -> Option<[TensorRef; 2]> {
     let &[rows, target] = reshape(end)?;
     let product = graph.node(rows.node);
     let &[matrix, weights] = &product.inputs[..] else { return None };
     let is_plain = product.op == "MatMul"
         && !product.bool("transpose_a", false)
         && !product.bool("transpose_b", false)
-        && readers.get(&rows) == Some(&1);
+        && readers[rows] == 1;
     let &[tensor, _] = reshape(graph.node(graph.origin(matrix).node))?;
     let shape = graph.shape(tensor).dims()?;
     let (&inner, axes) = shape.split_last()?;

@@ -41,6 +41,9 @@ pub fn use_moving_statistics(
             return frozen_batch_norm(rewriting, node, moving, changes);
         }
         // Batch norm that is written as arithmetic reads the moments from separate nodes.
+        if moving.is_empty() {
+            return Ok(None);
+        }
         let Some(variable) = moving.get(&format!("{}:0", node.name)) else { return Ok(None) };
         let Some(variable) = rewriting.old.find(variable) else { return Ok(None) };
         let scope = node.name.split("/moments/").next().unwrap_or(&node.name).to_owned();

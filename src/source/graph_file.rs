@@ -108,8 +108,11 @@ impl GraphFile {
             return Err(Error::file(path, "contains a graph without nodes"));
         }
         let table_files = fill_tables(&mut meta, path)?;
-        // While it was read, the list grew to up to twice its length. It stays until the model is written.
-        meta.graph_def.iter_mut().for_each(|graph| graph.node.shrink_to_fit());
+        // While they were read, the lists grew to up to twice their lengths and more. They stay until the model is written.
+        if let Some(graph) = &mut meta.graph_def {
+            graph.node.shrink_to_fit();
+            graph.node.iter_mut().for_each(|node| node.input.shrink_to_fit());
+        }
         Ok(Self { path: path.to_owned(), kind, meta, shards, table_files, states })
     }
 

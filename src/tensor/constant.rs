@@ -1,6 +1,7 @@
 //! A constant as a recipe: a source of bytes, and the transformations that are applied when they are read.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::elements::Stored;
@@ -15,8 +16,13 @@ use crate::error::{Error, Result};
 /// Its elements are computed in these steps: read the bytes of the source as a tensor of shape `view`, permute the axes
 /// by `perm`, reshape to [`Constant::shape`], multiply by factors along an axis, and round to the levels of a quantization or to
 /// float16. The last three are optional.
+/// Graphs copy nodes with their constants, so copies share the recipe.
 #[derive(Debug, Clone)]
-pub struct Constant {
+pub struct Constant(Arc<Recipe>);
+
+/// The steps of a constant.
+#[derive(Debug, Clone)]
+pub struct Recipe {
     /// The type of the source's elements.
     stored: DType,
     /// The type of the constant's elements.
@@ -29,11 +35,34 @@ pub struct Constant {
     pub(super) levels: Option<Quantization>,
 }
 
+impl Deref for Constant {
+    type Target = Recipe;
+
+    fn deref(&self) -> &Recipe {
+        &self.0
+    }
+}
+
 impl Constant {
     /// The elements of `source`, which has this type and shape.
     pub fn new(dtype: DType, shape: Vec<usize>, source: Arc<dyn ElementSource>) -> Self {
         let perm = (0..shape.len()).collect();
-        Self { stored: dtype, dtype, view: shape.clone(), shape, source, perm, scaling: None, levels: None }
+        let (view, scaling, levels) = (shape.clone(), None, None);
+        Self(Arc::new(Recipe { stored: dtype, dtype, view, shape, source, perm, scaling, levels }))
+    }
+
+    /// The constant with another recipe.
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Recipe)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    fn with_shape(&self, shape: &[usize]) -> Self {
+        self.clone().with(|recipe| recipe.shape = shape.to_vec())
+    }
+
+    fn with_dtype(&self, dtype: DType) -> Self {
+        self.clone().with(|recipe| recipe.dtype = dtype)
     }
 
     /// A complex tensor as one of real numbers, with the real and the imaginary part along a new last axis. Others stay as they are.
@@ -90,25 +119,26 @@ impl Constant {
         let shape = in_order(&self.shape, perm);
         if let Some(levels) = &self.levels {
             let levels = Some(levels.permuted(perm, &shape));
-            return Ok(Self { levels, ..Self { levels: None, ..self.clone() }.permuted(perm)? });
+            let permuted = self.clone().with(|recipe| recipe.levels = None).permuted(perm)?;
+            return Ok(permuted.with(|recipe| recipe.levels = levels));
         }
         if self.scaling.is_none() && self.in_any_order().is_none() && !self.is_permuted() {
-            return Ok(Self { view: self.shape.clone(), perm: perm.to_vec(), shape, ..self.clone() });
+            return Ok(self.clone().with(|recipe| {
+                (recipe.view, recipe.perm) = (std::mem::replace(&mut recipe.shape, shape), perm.to_vec());
+            }));
         }
-        if let Some(same) = self.in_any_order() {
-            return Ok(Self {
-                shape: shape.clone(),
-                view: shape,
-                perm: (0..perm.len()).collect(),
-                ..same.clone()
-            });
+        if self.in_any_order().is_some() {
+            return Ok(self.clone().with(|recipe| {
+                (recipe.view, recipe.perm) = (shape.clone(), (0..perm.len()).collect());
+                recipe.shape = shape;
+            }));
         }
         if self.scaling.is_none() && in_order(&self.view, &self.perm) == self.shape {
             let perm = in_order(&self.perm, perm);
-            return Ok(Self { perm, shape, ..self.clone() });
+            return Ok(self.clone().with(|recipe| (recipe.perm, recipe.shape) = (perm, shape)));
         }
         // One recipe cannot permute, reshape or scale, and permute again: the inner recipe becomes the source.
-        Ok(Self { perm: perm.to_vec(), shape, ..self.as_source() })
+        Ok(self.as_source().with(|recipe| (recipe.perm, recipe.shape) = (perm.to_vec(), shape)))
     }
 
     /// The tensor reshaped, with its elements in the same order.
@@ -123,15 +153,15 @@ impl Constant {
         }
         let levels = self.levels.as_ref().map(|levels| levels.reshaped(shape));
         if let Some(None) = levels {
-            return Ok(Self { shape: shape.to_vec(), ..self.as_numbers() });
+            return Ok(self.as_numbers().with_shape(shape));
         }
-        Ok(Self { shape: shape.to_vec(), levels: levels.flatten(), ..self.clone() })
+        Ok(self.with_shape(shape).with(|recipe| recipe.levels = levels.flatten()))
     }
 
     /// The same tensor, with this recipe as its source. Rounding stays the last step.
     fn as_source(&self) -> Self {
-        let exact = Self { dtype: self.stored, ..self.clone() };
-        Self { dtype: self.dtype, ..Self::new(self.stored, self.shape.clone(), Arc::new(Derived(exact))) }
+        let exact = self.with_dtype(self.stored);
+        Self::new(self.stored, self.shape.clone(), Arc::new(Derived(exact))).with_dtype(self.dtype)
     }
 
     /// The same numbers, and no longer the integers that they were rounded to.
@@ -157,7 +187,7 @@ impl Constant {
             return Err(Error::new("constant", problem));
         };
         let unscaled = if self.scaling.is_none() { self.clone() } else { self.as_source() };
-        Ok(Self { scaling: Some(scaling), ..unscaled })
+        Ok(unscaled.with(|recipe| recipe.scaling = Some(scaling)))
     }
 
     /// A float32 tensor rounded to float16.
@@ -167,12 +197,12 @@ impl Constant {
     #[must_use]
     pub fn to_float16(&self) -> Self {
         assert!(self.is_stored_as_float32(), "only float32 is rounded");
-        Self { dtype: DType::Float16, ..self.clone() }
+        self.with_dtype(DType::Float16)
     }
 
     /// A float16 tensor before rounding; `None` if it is not stored as float32.
     pub fn before_rounding(&self) -> Option<Self> {
-        self.is_stored_as_float32().then(|| Self { dtype: DType::Float32, ..self.clone() })
+        self.is_stored_as_float32().then(|| self.with_dtype(DType::Float32))
     }
 
     /// The slice that begins at `start` and has `lengths`; `None` if it is not inside the tensor.
@@ -186,8 +216,7 @@ impl Constant {
         if let Some(same) = self.in_any_order().filter(|_| is_inside) {
             let element = same.source.repeated()?.element.clone();
             let fill = Fill::uniform(element, element_count(lengths)?);
-            let same = Self::new(self.stored, lengths.to_vec(), Arc::new(fill));
-            return Some(Self { dtype: self.dtype, ..same });
+            return Some(Self::new(self.stored, lengths.to_vec(), Arc::new(fill)).with_dtype(self.dtype));
         }
         is_inside.then(|| {
             let slice = Slice { whole: self.clone(), start: start.to_vec(), lengths: lengths.to_vec() };
@@ -291,8 +320,8 @@ impl Constant {
             return Ok(strings);
         }
         let indices: Vec<i64> = (0..strings.len() as i64).collect();
-        let mut order = Self::from_i64(self.view.clone(), &indices);
-        order.perm.clone_from(&self.perm);
+        let order = Self::from_i64(self.view.clone(), &indices);
+        let order = order.with(|recipe| recipe.perm.clone_from(&self.perm));
         let order = order.to_i64s()?.unwrap_or_default();
         Ok(order.into_iter().filter_map(|index| strings.get(index as usize).cloned()).collect())
     }

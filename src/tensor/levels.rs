@@ -174,9 +174,8 @@ impl Constant {
     #[must_use]
     pub fn rounded_to(&self, levels: Arc<[Levels]>, axis: usize) -> Self {
         assert!(self.is_stored_as_float32(), "only float32 is rounded");
-        let mut rounded = self.clone();
-        rounded.levels = Some(Quantization::new(levels, &self.shape, axis));
-        rounded
+        let levels = Quantization::new(levels, &self.shape, axis);
+        self.clone().with(|recipe| recipe.levels = Some(levels))
     }
 
     /// A tensor that is rounded to levels, as bytes. `None` for another tensor, if a byte has too few levels, or if zero is not the
@@ -191,8 +190,7 @@ impl Constant {
         }
         let axis = (levels.len() > 1).then_some(quantization.axis);
         let shape = axis.map_or(vec![], |_| vec![levels.len()]);
-        let mut integers = self.clone();
-        integers.dtype = DType::UInt8;
+        let integers = self.clone().with(|recipe| recipe.dtype = DType::UInt8);
         let zeros = Inline::Bytes(vec![zero as u8; levels.len()].into());
         let scales: Vec<f32> = levels.iter().map(|levels| levels.scale).collect();
         Some(Quantized {

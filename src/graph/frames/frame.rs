@@ -1,7 +1,5 @@
 //! One frame: its loop variables, its condition, and the `While` that takes its place.
 
-use std::collections::BTreeMap as Attributes;
-
 use super::function::{Arguments, FunctionBuilder};
 use super::{Loops, error};
 use crate::error::Result;
@@ -9,7 +7,7 @@ use crate::graph::branches::Output;
 use crate::graph::node_def::past_identities;
 use crate::graph::predicates::{is_enter, is_exit, is_merge, is_next_iteration, is_switch};
 use crate::proto::attr_value::{ListValue, Value};
-use crate::proto::{AttrValue, NameAttrList, NodeDef};
+use crate::proto::{AttrMap, AttrValue, NameAttrList, NodeDef};
 
 /// A frame. It is the loop of one `tf.while_loop`.
 #[derive(Debug, Clone)]
@@ -53,7 +51,7 @@ impl Loops {
             name: self.unique_node(&frame.name),
             op: "While".to_owned(),
             input: inputs.iter().map(|&output| self.tensor_name(output)).collect::<Result<_>>()?,
-            attr: Attributes::from([
+            attr: AttrMap::from([
                 ("T".to_owned(), list_of_types(self.types(&arguments, &variables)?)),
                 ("cond".to_owned(), function_named(cond)),
                 ("body".to_owned(), function_named(body)),

@@ -7,8 +7,6 @@
 //! Sources: `tensorflow/core/ops/{data_flow_ops,list_ops}.cc`; `_GraphTensorArray` and `_GraphTensorArrayV2` in
 //! `tensorflow/python/ops/tensor_array_ops.py`, which have the same methods.
 
-use std::collections::BTreeMap as Attributes;
-
 use hashbrown::HashMap;
 
 use super::error;
@@ -17,7 +15,9 @@ use crate::error::Result;
 use crate::graph::node_def::data_inputs;
 use crate::graph::predicates::{is_enter, is_exit, is_merge, is_next_iteration, is_switch};
 use crate::proto::attr_value::Value;
-use crate::proto::{AttrValue, DataType, NodeDef, TensorProto, TensorShapeProto, tensor_shape_proto::Dim};
+use crate::proto::{
+    AttrMap, AttrValue, DataType, NodeDef, TensorProto, TensorShapeProto, tensor_shape_proto::Dim,
+};
 
 /// The nodes, in which lists take the place of arrays. Operations that lists do not have stay as they are; [`refuse`] refuses them.
 pub fn as_lists(nodes: &[NodeDef]) -> Vec<NodeDef> {
@@ -71,7 +71,7 @@ impl<'a> Arrays<'a> {
     fn as_list(&self, node: &'a NodeDef) -> (NodeDef, Option<NodeDef>) {
         let controls = node.input.iter().filter(|input| input.starts_with('^')).cloned();
         let inputs: Vec<String> = data_inputs(node).map(|(name, port)| self.renamed(name, port)).collect();
-        let with = |op: &str, inputs: Vec<&String>, attrs: Attributes<String, AttrValue>| NodeDef {
+        let with = |op: &str, inputs: Vec<&String>, attrs: AttrMap| NodeDef {
             name: node.name.clone(),
             op: op.to_owned(),
             input: inputs.into_iter().cloned().chain(controls.clone()).collect(),
@@ -81,7 +81,7 @@ impl<'a> Arrays<'a> {
         let typed = |from: &str| {
             let dtype = node.attr.get(from).cloned().unwrap_or_default();
             let shape_type = value(Value::Type(DataType::DtInt32 as i32));
-            Attributes::from([("element_dtype".to_owned(), dtype), ("shape_type".to_owned(), shape_type)])
+            AttrMap::from([("element_dtype".to_owned(), dtype), ("shape_type".to_owned(), shape_type)])
         };
         let shape = element_shape(node, self.element_shape(node));
         match (node.op.as_str(), &inputs[..]) {
@@ -142,7 +142,7 @@ impl<'a> Arrays<'a> {
                 (with("TensorListConcat", vec![flow], attrs), None)
             }
             ("TensorArraySizeV3", [_, flow]) => {
-                (with("TensorListLength", vec![flow], Attributes::new()), None)
+                (with("TensorListLength", vec![flow], AttrMap::default()), None)
             }
             _ if is_forward(node) && self.is_flow(node) => {
                 let input = inputs.into_iter().chain(controls).collect();
@@ -230,7 +230,7 @@ fn element_shape(node: &NodeDef, shape: Option<&TensorShapeProto>) -> NodeDef {
         int_val: lengths,
         ..TensorProto::default()
     };
-    let attr = Attributes::from([
+    let attr = AttrMap::from([
         ("dtype".to_owned(), value(Value::Type(DataType::DtInt32 as i32))),
         ("value".to_owned(), value(Value::Tensor(tensor.into()))),
     ]);

@@ -1,7 +1,5 @@
-use std::collections::BTreeMap as Attributes;
-
 use super::*;
-use crate::proto::{AttrValue, DataType, attr_value::Value};
+use crate::proto::{AttrMap, AttrValue, DataType, attr_value::Value};
 
 fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
     let input = inputs.iter().map(|&input| input.to_owned()).collect();
@@ -15,7 +13,7 @@ fn enter(name: &str, input: &str, frame: &str, is_constant: bool) -> NodeDef {
         ("is_constant".to_owned(), attr(Value::B(is_constant))),
         ("T".to_owned(), attr(Value::Type(DataType::DtFloat as i32))),
     ];
-    NodeDef { attr: Attributes::from(attrs), ..node(name, "Enter", &[input]) }
+    NodeDef { attr: AttrMap::from(attrs), ..node(name, "Enter", &[input]) }
 }
 
 /// The nodes of a loop that starts with `first` and ends when its variable is not less than `limit`. Each name begins with that of the

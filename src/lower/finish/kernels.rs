@@ -96,7 +96,8 @@ impl Finish<'_, '_> {
     /// Adds a node, with casts around it if it needs them.
     pub(super) fn with_casts(&mut self, mut node: Node) -> Result<()> {
         let widened = self.widened(&node)?;
-        let Some(operator) = self.operator(&node).filter(|_| !widened.is_empty()) else {
+        let operator = if widened.is_empty() { None } else { self.operator(&node) };
+        let Some(operator) = operator else {
             self.append(node);
             return Ok(());
         };
@@ -110,14 +111,14 @@ impl Finish<'_, '_> {
                 known.clone_into(input);
                 continue;
             }
-            let name = self.cx.unique_name(&format!("{input}/{}", widened.to));
+            let name = self.cx.unique_name(format!("{input}/{}", widened.to));
             self.cast(input.clone(), name.clone(), widened.to);
             cast.push((std::mem::replace(input, name.clone()), name));
         }
         let mut back = vec![];
         for (index, output) in node.outputs.iter_mut().enumerate() {
             let Some(widened) = find(operator.output(index)).filter(|_| !output.is_empty()) else { continue };
-            let name = self.cx.unique_name(&format!("{output}/{}", widened.to));
+            let name = self.cx.unique_name(format!("{output}/{}", widened.to));
             back.push((name.clone(), std::mem::replace(output, name), widened.from));
         }
         self.append(node);
@@ -143,9 +144,9 @@ impl Finish<'_, '_> {
     /// The type parameters that have to stand for other types.
     fn widened(&self, node: &Node) -> Result<Vec<Widened>> {
         let mut widened = vec![];
-        let kernels = self.operator(node).into_iter().flat_map(|operator| operator.kernels());
-        for (parameter, kernels) in kernels {
-            let Some(from) = self.parameter(node, parameter) else { continue };
+        let Some(operator) = self.operator(node) else { return Ok(widened) };
+        for (parameter, kernels) in operator.kernels() {
+            let Some(from) = self.parameter(operator, node, parameter) else { continue };
             // Without any kernel, the model is for other runtimes.
             if kernels.is_empty() || computes(node, kernels, from) {
                 continue;

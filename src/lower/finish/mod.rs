@@ -143,17 +143,17 @@ impl Finish<'_, '_> {
             let index = index + usize::from(node.op == "Loop");
             return graph.outputs.get(index).map(|info| stored(info.dtype));
         }
-        match self.operator(node)?.output(index)? {
+        let operator = self.operator(node)?;
+        match operator.output(index)? {
             ValueType::Fixed(dtype) => Some(dtype),
             ValueType::Parameter(parameter) => {
-                self.parameter(node, parameter).or_else(|| attribute_type(node))
+                self.parameter(operator, node, parameter).or_else(|| attribute_type(node))
             }
         }
     }
 
     /// The type that a type parameter of a node's operator stands for: that of the first input with this parameter.
-    fn parameter(&self, node: &Node, parameter: &'static str) -> Option<DType> {
-        let operator = self.operator(node)?;
+    fn parameter(&self, operator: &Operator, node: &Node, parameter: &'static str) -> Option<DType> {
         let is_parameter = |index: usize| operator.input(index) == Some(ValueType::Parameter(parameter));
         let mut inputs = node.inputs.iter().enumerate().filter(|(index, _)| is_parameter(*index));
         inputs.find_map(|(_, name)| self.types.get(name).copied())

@@ -197,7 +197,7 @@ pub fn block_lstm(cx: &mut Lowering<'_>, node: NodeRef<'_>, gates: Gates) -> Res
     let (none, yes) = (steps.ints(&[0]), steps.number(DType::Bool, 1.0));
     let count = steps.op("Squeeze", &[&length, &none]);
     let mut named = |what: &str, dtype, shape| {
-        let name = steps.cx.unique_name(&format!("{}/body/{what}", node.name));
+        let name = steps.cx.unique_name(format!("{}/body/{what}", node.name));
         TensorInfo { name, dtype, shape }
     };
     let given = vec![

@@ -140,6 +140,10 @@ impl<'g> Reading<'g> {
     }
 
     fn normalization(&self, node: &'g Node) -> Result<Option<Found>> {
+        // Most nodes are none of these, which is known at once.
+        if !matches!(node.op.as_str(), "Add" | "AddV2" | "Sub" | "Mul" | "RealDiv" | "Div") {
+            return Ok(None);
+        }
         match self.scaled_and_shifted(node)? {
             None => self.centered_and_scaled(node),
             found => Ok(found),

@@ -14,7 +14,7 @@ use crate::tensor::Constant;
 impl Simplifying<'_> {
     /// A `Switch` forwards its input to the branch that is taken. If that is decided when the model runs, it stays, but
     /// a constant or variable that it forwards is still known on its branches.
-    pub(super) fn switched(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
+    pub(super) fn switched(&mut self, node: NodeRef<'_>, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
         let [data, condition] = inputs[..] else {
             return Err(node.error(format!("it has {} inputs instead of 2", inputs.len())));
         };
@@ -133,7 +133,7 @@ impl Simplifying<'_> {
                     .constant(&format!("{}/value_index", node.name), Constant::from_i32(vec![], &[index]))?;
                 self.named(node, vec![one, index])
             }
-            _ => self.copied(&node, live.to_vec()),
+            _ => self.copied(node, live.to_vec()),
         }
     }
 }

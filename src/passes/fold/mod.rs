@@ -13,7 +13,7 @@ use super::control_flow::taken_branch;
 use crate::error::Result;
 use crate::eval::{evaluate, is_evaluated};
 use crate::graph::branches::ON_BRANCH;
-use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, NodeRef, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, NodeRef, TensorMap, TensorRef};
 use crate::tensor::{Constant, Tensor, element_count};
 
 /// Constants with more elements are weights: they stay where they are.
@@ -59,7 +59,10 @@ enum Mapped {
 struct Simplifying<'a> {
     old: &'a Graph,
     new: Graph,
-    mapped: HashMap<TensorRef, Mapped>,
+    mapped: TensorMap<Mapped>,
+    /// The nodes of the new graph that those of the old one became unchanged: they compute the same of the same nodes, and so have
+    /// outputs of the same types.
+    shared: Vec<Option<NodeId>>,
     /// Nodes of the old graph that have to keep their names.
     kept: HashSet<NodeId>,
     /// Whether a function was expanded, whose nodes are not simplified yet.
@@ -75,7 +78,8 @@ impl<'a> Simplifying<'a> {
         Self {
             old,
             new: Graph::with_library(old.library().clone()),
-            mapped: HashMap::new(),
+            mapped: TensorMap::new(old, Mapped::Dead),
+            shared: vec![None; old.len()],
             kept,
             has_expanded: false,
             on_branches: HashMap::new(),
@@ -86,10 +90,10 @@ impl<'a> Simplifying<'a> {
     fn run(&mut self) -> Result<()> {
         for (id, node) in self.old.nodes() {
             let node = NodeRef::new(id, node);
-            let inputs: Vec<Mapped> = node.inputs.iter().map(|input| self.mapped[input]).collect();
+            let inputs: Vec<Mapped> = node.inputs.iter().map(|&input| self.mapped[input]).collect();
             let outputs = self.simplified(node, &inputs)?;
             for (port, output) in outputs.into_iter().enumerate() {
-                self.mapped.insert(TensorRef { node: id, port }, output);
+                self.mapped.set(TensorRef { node: id, port }, output);
             }
         }
         Ok(())
@@ -97,11 +101,11 @@ impl<'a> Simplifying<'a> {
 
     /// The new graph, and its tensors for those of the old one.
     fn finish(self) -> (Graph, Moved) {
-        let is_live = |(old, new): (TensorRef, Mapped)| match new {
-            Mapped::At(new) => Some((old, new)),
+        let live = self.mapped.map(|mapped| match mapped {
+            Mapped::At(tensor) => Some(tensor),
             Mapped::Dead => None,
-        };
-        (self.new, Moved::by_tensors(self.mapped.into_iter().filter_map(is_live).collect()))
+        });
+        (self.new, Moved::by_tensors(live))
     }
 
     /// Adds the nodes that replace a node, and returns the tensors that replace its outputs.
@@ -120,7 +124,7 @@ impl<'a> Simplifying<'a> {
             return Ok(vec![Mapped::Dead; node.outputs.len()]);
         }
         match node.op.as_str() {
-            "Switch" | "RefSwitch" => return self.switched(&node, live),
+            "Switch" | "RefSwitch" => return self.switched(node, live),
             ON_BRANCH => return self.on_branch(&node, &live),
             "PartitionedCall" | "StatefulPartitionedCall" => {
                 if let Some(Attr::Function(function)) = node.attrs.get("f") {
@@ -145,17 +149,29 @@ impl<'a> Simplifying<'a> {
             let scaled = self.constant(&node.name, weights)?;
             return self.where_inputs_are(&node, &live, vec![Mapped::At(scaled)]);
         }
-        self.copied(&node, live)
+        self.copied(node, live)
     }
 
-    fn copied(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
+    fn copied(&mut self, node: NodeRef<'_>, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
         let name = self.unique(&node.name);
-        let id = self.new.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), &node.outputs)?;
+        let id = if name == node.name && node.inputs.iter().all(|&input| self.is_shared(input)) {
+            let id = self.new.add_copy(self.old, node.id, inputs)?;
+            self.shared[node.id.index()] = Some(id);
+            id
+        } else {
+            self.new.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), &node.outputs)?
+        };
         let count = self.new.node(id).outputs.len();
         Ok((0..count).map(|port| Mapped::At(TensorRef { node: id, port })).collect())
     }
 
     /// A name for a node: its own, unless another node has it.
+    /// Whether a tensor is computed in the new graph as it is in the old one.
+    fn is_shared(&self, tensor: TensorRef) -> bool {
+        let shared = self.shared[tensor.node.index()];
+        shared.is_some_and(|node| self.mapped[tensor] == Mapped::At(TensorRef { node, ..tensor }))
+    }
+
     fn unique(&self, name: &str) -> String {
         let mut unique = name.to_owned();
         while self.new.find(&unique).is_some() {

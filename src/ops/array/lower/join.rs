@@ -193,7 +193,7 @@ fn split_open(
     let around = Around::new(&mut Steps { cx, node }, &name, &axis);
     let (inputs, attributes) = split_inputs(cx, node, parts, None, (around.value.clone(), 1))?;
     let names: Vec<String> =
-        (0..node.outputs.len()).map(|port| cx.unique_name(&format!("{}/part_{port}", node.name))).collect();
+        (0..node.outputs.len()).map(|port| cx.unique_name(format!("{}/part_{port}", node.name))).collect();
     cx.node(&format!("{}/split", node.name), "Split", inputs, names.clone(), attributes);
     let mut steps = Steps { cx, node };
     for (port, name) in names.into_iter().enumerate() {
@@ -248,7 +248,7 @@ pub fn unpack(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (sizes, mut attributes) = equal_parts(cx, node, length, count)?;
     attributes.push(("axis", Attribute::Int(axis)));
     let parts: Vec<String> =
-        (0..count).map(|port| cx.unique_name(&format!("{}/part_{port}", node.name))).collect();
+        (0..count).map(|port| cx.unique_name(format!("{}/part_{port}", node.name))).collect();
     cx.node(
         &format!("{}/split", node.name),
         "Split",

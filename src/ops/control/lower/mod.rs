@@ -91,11 +91,11 @@ pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             emit_if(cx, node, condition, then, rest);
             return Ok(());
         }
-        let name = cx.unique_name(&format!("{}/else", node.name));
+        let name = cx.unique_name(format!("{}/else", node.name));
         let outputs: Vec<TensorInfo> = rest
             .outputs
             .iter()
-            .map(|output| TensorInfo { name: cx.unique_name(&format!("{name}/result")), ..output.clone() })
+            .map(|output| TensorInfo { name: cx.unique_name(format!("{name}/result")), ..output.clone() })
             .collect();
         let inner = onnx::Node {
             name: name.clone(),

@@ -61,9 +61,9 @@ fn in_each_iteration(
         if onnx_dtype(known.dtype).is_none() {
             return Err(node.error(format!("ONNX has no tensors of {}, which it carries", known.dtype)));
         }
-        let name = cx.unique_name(&format!("{}/body/carried_{index}", node.name));
+        let name = cx.unique_name(format!("{}/body/carried_{index}", node.name));
         let value = if cx.rows(node.inputs[index]).is_some() {
-            let splits = cx.unique_name(&format!("{}/body/carried_splits_{index}", node.name));
+            let splits = cx.unique_name(format!("{}/body/carried_splits_{index}", node.name));
             Value::Rows(Rows { values: name, splits })
         } else {
             Value::Computed { name, layout: Layout::tensorflow_of(&known.shape) }
@@ -144,7 +144,7 @@ impl Plan {
         let Self { carried, built, .. } = self;
         let mut nested = cx.nested(node, built, inside)?;
         let [iteration, goes_on] =
-            ["iteration", "goes_on"].map(|what| nested.unique_name(&format!("{}/body/{what}", node.name)));
+            ["iteration", "goes_on"].map(|what| nested.unique_name(format!("{}/body/{what}", node.name)));
         nested.run()?;
         for (&index, &result) in carried.iter().zip(&built.results) {
             if matches!(inside[index].value, Value::Rows(_)) != nested.rows(result).is_some() {
@@ -208,7 +208,7 @@ impl Plan {
             names.extend(cx.outputs_named(node, &[index]));
             if cx.rows(node.inputs[index]).is_some() {
                 let values = names.last().cloned().unwrap_or_default();
-                let splits = cx.unique_name(&format!("{values}/splits"));
+                let splits = cx.unique_name(format!("{values}/splits"));
                 names.push(splits.clone());
                 cx.set(node.output(index), Value::Rows(Rows { values, splits }));
             }
@@ -270,7 +270,7 @@ fn split_off_invariant(
 fn written_name(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &WrittenList) -> String {
     match list.rest {
         Rest::Nothing => cx.outputs_named(node, &[list.variable]).concat(),
-        _ => cx.unique_name(&format!("{}/written_{}", node.name, list.variable)),
+        _ => cx.unique_name(format!("{}/written_{}", node.name, list.variable)),
     }
 }
 

@@ -63,7 +63,7 @@ impl Elimination {
         let count = steps.op("Squeeze", &[count, &scalar]);
         let yes = steps.number(DType::Bool, 1.0);
         let mut named = |what: &str, dtype, shape| {
-            let name = steps.cx.unique_name(&format!("{}/body/{what}", node.name));
+            let name = steps.cx.unique_name(format!("{}/body/{what}", node.name));
             TensorInfo { name, dtype, shape }
         };
         let given = vec![
@@ -83,8 +83,7 @@ impl Elimination {
         }
         let nodes = steps.cx.model.nodes.split_off(start);
         let body = closed(format!("{}/body", node.name), given, outputs, nodes);
-        let after =
-            ["matrices", "is_left"].map(|what| steps.cx.unique_name(&format!("{}/{what}", node.name)));
+        let after = ["matrices", "is_left"].map(|what| steps.cx.unique_name(format!("{}/{what}", node.name)));
         let inputs = vec![count, yes, state.matrices.clone(), state.is_left.clone()];
         let attributes = vec![("body", Attribute::Graph(body))];
         steps.cx.node(&format!("{}/columns", node.name), "Loop", inputs, after.to_vec(), attributes);

@@ -126,7 +126,7 @@ fn emit_layer(
     while inputs.last().is_some_and(String::is_empty) {
         inputs.pop();
     }
-    let outputs = ["Y", "Y_h", "Y_c"].map(|output| cx.unique_name(&format!("{}/{output}", node.name)));
+    let outputs = ["Y", "Y_h", "Y_c"].map(|output| cx.unique_name(format!("{}/{output}", node.name)));
     let mut attributes = vec![("hidden_size", Attribute::Int(sizes.units as i64))];
     if sizes.directions == 2 {
         attributes.push(("direction", Attribute::Text("bidirectional".to_owned())));

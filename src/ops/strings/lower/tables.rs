@@ -98,7 +98,7 @@ pub fn find(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if let Some(((of_values, list), given)) = direct {
         let needs_cast = cx.dtype(node.into()) != of_values.0;
         let found = match needs_cast {
-            true => cx.unique_name(&format!("{}/found", node.name)),
+            true => cx.unique_name(format!("{}/found", node.name)),
             false => cx.output_name(node.into(), &layout),
         };
         encode(cx, [name, found.clone()], (of_keys, keys), (of_values, list, given));
@@ -118,7 +118,7 @@ pub fn find(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let all = cx.step(node, "values", "Concat", vec![all, last], vec![("axis", Attribute::Int(0))]);
     let end = values.len() as i64;
     let to = (positions, Attribute::Ints((0..end).collect()), Attribute::Int(end));
-    let position = cx.unique_name(&format!("{}/position", node.name));
+    let position = cx.unique_name(format!("{}/position", node.name));
     encode(cx, [name, position.clone()], (of_keys, keys), to);
     cx.emit(node, "Gather", vec![all, position], layout, vec![]);
     Ok(())

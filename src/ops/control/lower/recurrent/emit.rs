@@ -112,7 +112,7 @@ fn layer(
     ];
     let peepholes = weight("peepholes", stacked(gates.iter().filter_map(|gate| gate.peephole.clone())));
     inputs.push(initial(cx, node, cell.hidden)?);
-    let outputs = ["Y", "Y_h", "Y_c"].map(|output| cx.unique_name(&format!("{}/{output}", node.name)));
+    let outputs = ["Y", "Y_h", "Y_c"].map(|output| cx.unique_name(format!("{}/{output}", node.name)));
     let mut attributes = vec![("hidden_size", Attribute::Int(cell.units() as i64))];
     attributes.extend(activations(cell));
     let (op, named) = match cell.kind {
