@@ -3,6 +3,8 @@
 //!
 //! Source: `tensorflow/core/framework/node_def.proto`, and for maps <https://protobuf.dev/programming-guides/encoding/#maps>.
 
+use std::collections::BTreeMap;
+
 use prost::DecodeError;
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{
@@ -135,72 +137,106 @@ fn entry_len(name: &String, value: &AttrValue) -> usize {
 }
 
 /// Attributes in the order of their names, each of which is there once.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct AttrMap(Vec<(String, AttrValue)>);
+#[derive(Debug, Clone, Default)]
+pub struct AttrMap {
+    few: Vec<(String, AttrValue)>,
+    /// All of them, once there are more than a node of TensorFlow has.
+    many: Option<Box<BTreeMap<String, AttrValue>>>,
+}
+
+/// The most attributes in a list. Each is put between the others, which would take long for the attributes of a damaged node.
+const FEW: usize = 64;
 
 impl AttrMap {
     pub fn get(&self, name: &str) -> Option<&AttrValue> {
-        self.0.get(self.find(name).ok()?).map(|(_, value)| value)
+        match &self.many {
+            Some(many) => many.get(name),
+            None => self.few.get(self.find(name).ok()?).map(|(_, value)| value),
+        }
     }
 
     pub fn get_mut(&mut self, name: &str) -> Option<&mut AttrValue> {
-        let index = self.find(name).ok()?;
-        self.0.get_mut(index).map(|(_, value)| value)
+        let index = self.find(name);
+        match &mut self.many {
+            Some(many) => many.get_mut(name),
+            None => self.few.get_mut(index.ok()?).map(|(_, value)| value),
+        }
     }
 
     pub fn contains_key(&self, name: &str) -> bool {
-        self.find(name).is_ok()
+        self.get(name).is_some()
     }
 
     /// Adds an attribute, or replaces the one of the same name, as the last of a message counts.
     pub fn insert(&mut self, name: String, value: AttrValue) {
+        if let Some(many) = &mut self.many {
+            many.insert(name, value);
+            return;
+        }
         match self.find(&name) {
-            Ok(index) => self.0[index].1 = value,
+            Ok(index) => self.few[index].1 = value,
+            Err(_) if self.few.len() == FEW => {
+                let all = std::mem::take(&mut self.few).into_iter().chain([(name, value)]);
+                self.many = Some(Box::new(all.collect()));
+            }
             Err(index) => {
                 // A list that grows by itself would make room for four.
-                if self.0.len() < 4 {
-                    self.0.reserve_exact(1);
+                if self.few.len() < 4 {
+                    self.few.reserve_exact(1);
                 }
-                self.0.insert(index, (name, value));
+                self.few.insert(index, (name, value));
             }
         }
     }
 
     pub fn remove(&mut self, name: &str) -> Option<AttrValue> {
-        Some(self.0.remove(self.find(name).ok()?).1)
+        match &mut self.many {
+            Some(many) => many.remove(name),
+            None => Some(self.few.remove(self.find(name).ok()?).1),
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&String, &AttrValue)> {
-        self.0.iter().map(|(name, value)| (name, value))
+        let few = self.few.iter().map(|(name, value)| (name, value));
+        few.chain(self.many.iter().flat_map(|many| many.iter()))
     }
 
     pub fn keys(&self) -> impl Iterator<Item = &String> {
-        self.0.iter().map(|(name, _)| name)
+        self.iter().map(|(name, _)| name)
     }
 
     pub fn values(&self) -> impl Iterator<Item = &AttrValue> {
-        self.0.iter().map(|(_, value)| value)
+        self.iter().map(|(_, value)| value)
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.few.len() + self.many.as_ref().map_or(0, |many| many.len())
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     fn find(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(known, _)| known.as_str().cmp(name))
+        self.few.binary_search_by(|(known, _)| known.as_str().cmp(name))
+    }
+}
+
+impl PartialEq for AttrMap {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
     }
 }
 
 impl IntoIterator for AttrMap {
     type Item = (String, AttrValue);
-    type IntoIter = std::vec::IntoIter<(String, AttrValue)>;
+    type IntoIter = std::iter::Chain<
+        std::vec::IntoIter<(String, AttrValue)>,
+        std::collections::btree_map::IntoIter<String, AttrValue>,
+    >;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.few.into_iter().chain(self.many.map(|many| *many).unwrap_or_default())
     }
 }
 
@@ -278,6 +314,27 @@ mod tests {
         let named: Vec<(&str, &AttrValue)> =
             attr.iter().map(|(name, value)| (name.as_str(), value)).collect();
         assert_eq!(named, [("a", &int(3)), ("b", &int(1)), ("c", &int(3))]);
+    }
+
+    #[test]
+    fn attributes_are_found_however_many_there_are() {
+        let names: Vec<String> = (0..3 * FEW).rev().map(|number| format!("{number:04}")).collect();
+        let mut all = AttrMap::default();
+        for (index, name) in names.iter().enumerate() {
+            all.insert(name.clone(), int(0));
+            all.insert(name.clone(), int(1));
+            assert_eq!(all.len(), index + 1);
+            assert_eq!(all.get(name), Some(&int(1)));
+        }
+        assert!(all.keys().eq(names.iter().rev()) && all.values().all(|value| *value == int(1)));
+        *all.get_mut(&names[0]).unwrap() = int(2);
+        assert_eq!(all.remove(&names[0]), Some(int(2)));
+        for name in &names[FEW..] {
+            all.remove(name);
+        }
+        let few: AttrMap = names[1..FEW].iter().map(|name| (name.clone(), int(1))).collect();
+        assert_eq!(all, few);
+        assert!(all.into_iter().eq(few));
     }
 
     #[test]
