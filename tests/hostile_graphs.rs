@@ -189,3 +189,23 @@ fn the_handle_of_a_list_is_not_advised_as_an_input() {
     assert!(said.contains("let the model begin at a tensor after it, with --inputs"), "{said}");
     assert!(!said.contains("list:0"), "{said}");
 }
+
+#[test]
+fn equations_that_no_tensors_have_are_refused() {
+    for (equation, inputs, said) in [
+        (format!("{}->a", "a".repeat(100_000)), 1, "a tensor has at most 254 axes"),
+        (format!("a->{}", "1".repeat(100_000)), 1, "a tensor has at most 254 axes"),
+        (
+            format!("{}->a", ["a"; 20_000].join(",")),
+            20_000,
+            "it has 20000 inputs, and TensorFlow takes one or two",
+        ),
+    ] {
+        let (equation, count) = (format!("s: \"{equation}\""), format!("i: {inputs}"));
+        let attributes = [FLOAT, ("N", count.as_str()), ("equation", equation.as_str())];
+        let nodes =
+            [placeholder("x", "DT_FLOAT", ANY_RANK), node("y", "Einsum", &vec!["x"; inputs], &attributes)];
+        let error = refused(&nodes);
+        assert!(error.contains(said), "{error}");
+    }
+}

@@ -34,9 +34,25 @@ pub fn batch_matmul(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>>
     Ok(vec![TensorType::new(dtype, Shape::new([batch, &[*rows, *columns]].concat()))])
 }
 
-/// The letters of an equation name axes, and an ellipsis the axes that broadcast.
+/// The most axes of a tensor (`TensorShapeRep::MaxDimensions` in `tensorflow/core/framework/tensor_shape.h`).
+const MAX_AXES: usize = 254;
+
+/// The letters of an equation name axes, and an ellipsis the axes that broadcast. TensorFlow computes products of one or two tensors
+/// (`ValidateEinsumEquation` in `tensorflow/core/util/einsum_op_util.cc`), and `tf.einsum` makes such products of more.
 pub fn einsum(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let dtype = inputs.dtype(0)?;
+    if node.inputs.len() > 2 {
+        return Err(
+            node.error(format!("it has {} inputs, and TensorFlow takes one or two", node.inputs.len()))
+        );
+    }
+    let letters = |term: &str| term.chars().filter(|c| !c.is_whitespace() && !matches!(c, '.' | '-')).count();
+    let equation = node.text("equation").unwrap_or_default();
+    if let Some(count) = equation.split([',', '>']).map(letters).find(|&count| count > MAX_AXES) {
+        let problem =
+            format!("its equation has a term of {count} letters, and a tensor has at most {MAX_AXES} axes");
+        return Err(node.error(problem));
+    }
     let unknown = || Ok(vec![TensorType::new(dtype, Shape::UNKNOWN)]);
     let Some((terms, result)) = node.text("equation").and_then(|equation| equation.split_once("->")) else {
         return unknown();
