@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Attr, Attrs, Shape};
 use crate::error::Error;
-use crate::tensor::{Constant, DType};
+use crate::tensor::{A_CONSTANT, Constant, DType};
 
 /// A node's index in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,7 +68,16 @@ impl Node {
 
     /// An error about this node.
     pub fn error(&self, problem: impl fmt::Display) -> Error {
-        Error::new(format!("{} \"{}\"", self.op, self.name), problem)
+        Error::new(self.described(), problem)
+    }
+
+    /// An error while this node was read, which names the node if it is about a constant.
+    pub fn reading(&self, error: Error) -> Error {
+        if error.subject() == A_CONSTANT { error.within(self.described()) } else { error }
+    }
+
+    fn described(&self) -> String {
+        format!("{} \"{}\"", self.op, self.name)
     }
 }
 

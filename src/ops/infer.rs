@@ -81,10 +81,9 @@ pub type InferenceFunction = fn(&Inputs<'_>, &Node) -> Result<Vec<TensorType>>;
 pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
     let inputs = Inputs { graph, node };
     let op = super::find(&node.op);
-    if let Some(check) = op.and_then(|op| op.check) {
-        check(&inputs, node)?;
-    }
-    op.and_then(|op| op.shape).unwrap_or(by_definition)(&inputs, node)
+    let checked = op.and_then(|op| op.check).map_or(Ok(()), |check| check(&inputs, node));
+    let types = checked.and_then(|()| op.and_then(|op| op.shape).unwrap_or(by_definition)(&inputs, node));
+    types.map_err(|error| node.reading(error))
 }
 
 /// The types of a node's outputs by the definition of its op, without their shapes.

@@ -62,7 +62,7 @@ fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if cx.has_complex(node) {
         return signal::lower::complex::lower(cx, node, handler);
     }
-    handler(cx, node)?;
+    handler(cx, node).map_err(|error| node.reading(error))?;
     cx.check_layouts(node)
 }
 

@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 /// of others a graph lists each.
 const MOST_REPEATED: usize = 1 << 16;
 
+/// The subject of an error about a constant that does not know which one it is.
+pub const A_CONSTANT: &str = "constant";
+
 impl Constant {
     /// The elements of a small int32 or int64 tensor, such as a shape or an axis; `None` for other types.
     ///
@@ -32,7 +35,7 @@ impl Constant {
             let count = self.len();
             let problem =
                 format!("it repeats an element to {count} numbers, and the most is {MOST_REPEATED}");
-            return Err(Error::new("constant", problem));
+            return Err(Error::new(A_CONSTANT, problem));
         }
         Ok(())
     }

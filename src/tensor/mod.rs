@@ -28,6 +28,7 @@ pub use constant::Constant;
 pub use dtype::DType;
 pub use element_source::{ElementSource, Inline, Made};
 pub use elements::{BlockLayout, Buffer, Elements};
+pub use few_numbers::A_CONSTANT;
 pub use fill::Fill;
 pub use levels::{Levels, Quantization, Quantized};
 pub use numbers::for_each_number;
