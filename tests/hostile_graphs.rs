@@ -209,3 +209,21 @@ fn equations_that_no_tensors_have_are_refused() {
         assert!(error.contains(said), "{error}");
     }
 }
+
+#[test]
+fn the_handle_of_a_table_is_no_input() {
+    let attributes = [("key_dtype", "type: DT_INT64"), ("value_dtype", "type: DT_FLOAT")];
+    let found = [("Tin", "type: DT_INT64"), ("Tout", "type: DT_FLOAT")];
+    let error = refused(&[
+        node("t", "MutableHashTableV2", &[], &attributes),
+        placeholder("x", "DT_INT64", &shape(&[4])),
+        placeholder("d", "DT_FLOAT", ""),
+        node("found", "LookupTableFindV2", &["t", "x", "d"], &found),
+        node("y", "Neg", &["found"], &[FLOAT]),
+    ]);
+    assert!(
+        error.contains("MutableHashTableV2 (1 time: \"t\"; its contents are no part of the graph"),
+        "{error}"
+    );
+    assert!(error.contains("--inputs found:0") && !error.contains("t:0,"), "{error}");
+}

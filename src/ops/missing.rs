@@ -10,6 +10,7 @@ use crate::graph::{
     is_of_shapes, is_switch, is_variable,
 };
 use crate::setting::Setting;
+use crate::tensor::DType;
 
 /// How many nodes are named for each op.
 const NAMED: usize = 3;
@@ -70,7 +71,7 @@ fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
             let is_computed = |input: &&TensorRef| {
                 !is_given(graph.node(input.node))
                     && !measured.contains(&input.node)
-                    && !is_list(graph, **input)
+                    && !is_handle(graph, **input)
             };
             before.extend(node.inputs.iter().filter(is_computed).map(|&input| graph.tensor_name(input)));
         }
@@ -78,13 +79,13 @@ fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
             |input: &&TensorRef| blocked.contains(&input.node) || without_name.contains(&input.node);
         let after_blocked: Vec<TensorRef> = node.inputs.iter().filter(is_blocked).copied().collect();
         if !blocked.contains(&id) && !after_blocked.is_empty() {
-            if is_list(graph, id.into()) {
+            if is_handle(graph, id.into()) {
                 without_name.insert(id);
             } else {
                 after.extend(after_blocked.into_iter().map(|input| {
                     // An Exit of a loop of TensorFlow 1 is an Identity behind a node that the user's graph does not have.
                     let is_exit = node.op == "Identity" && is_while(&graph.node(input.node).op);
-                    graph.tensor_name(if is_exit || is_list(graph, input) { id.into() } else { input })
+                    graph.tensor_name(if is_exit || is_handle(graph, input) { id.into() } else { input })
                 }));
             }
         }
@@ -126,9 +127,13 @@ fn is_while(op: &str) -> bool {
     matches!(op, "While" | "StatelessWhile")
 }
 
-/// Whether a tensor is a list of tensors.
-fn is_list(graph: &Graph, mut tensor: TensorRef) -> bool {
+/// Whether a tensor is a handle, of a list of tensors or of a resource such as a table: a model cannot begin or end there.
+fn is_handle(graph: &Graph, mut tensor: TensorRef) -> bool {
     const MAX_STEPS: usize = 64;
+    let types = &graph.node(tensor.node).outputs;
+    if types.get(tensor.port).is_some_and(|known| known.dtype == DType::Resource) {
+        return true;
+    }
     for _ in 0..MAX_STEPS {
         let node = graph.node(tensor.node);
         let position = match node.op.as_str() {
