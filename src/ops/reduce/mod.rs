@@ -46,12 +46,12 @@ pub const OPS: &[Op] = &[
     op("Cumprod")
         .shape(like_first_input)
         .check(|inputs, _| checks::in_range(inputs, 1))
-        .lower(lower::reduce::cumprod, &["Where", "ReduceProd"])
+        .lower(lower::running::cumprod, &["Where", "ReduceProd"])
         .eval(|node, inputs| super::array::eval::order::accumulate(node, inputs, 1.0, |a, b| a * b)),
     op("Cumsum")
         .shape(like_first_input)
         .check(|inputs, _| checks::in_range(inputs, 1))
-        .lower(lower::reduce::cumsum, &["CumSum"])
+        .lower(lower::running::cumsum, &["CumSum"])
         .eval(|node, inputs| super::array::eval::order::accumulate(node, inputs, 0.0, |a, b| a + b)),
     op("CumulativeLogsumexp")
         .shape(like_first_input)
