@@ -3,9 +3,10 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::{Note, NoteKind};
+use crate::graph::node_def::functions;
 use crate::graph::{Graph, TensorRef};
 use crate::proto::attr_value::Value;
-use crate::proto::{FunctionDef, GraphDef, NodeDef};
+use crate::proto::{GraphDef, NodeDef};
 use crate::suggestion::first_of;
 
 /// How many of them a note names.
@@ -86,11 +87,6 @@ fn flag(graph: &Graph, condition: TensorRef) -> Option<bool> {
     }
 }
 
-fn functions(definition: &GraphDef) -> HashMap<&str, &FunctionDef> {
-    let all = definition.library.iter().flat_map(|library| &library.function);
-    all.filter_map(|function| Some((function.signature.as_ref()?.name.as_str(), function))).collect()
-}
-
 /// What runs: the checks and prints, and the functions that are called.
 #[derive(Default)]
 struct Found<'a> {
@@ -152,7 +148,7 @@ fn called(node: &NodeDef) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::{AttrValue, FunctionDefLibrary, NameAttrList, OpDef};
+    use crate::proto::{AttrValue, FunctionDef, FunctionDefLibrary, NameAttrList, OpDef};
 
     fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
         let input = inputs.iter().map(|&input| input.to_owned()).collect();

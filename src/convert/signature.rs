@@ -7,8 +7,9 @@ use super::object_functions::{ObjectFunction, returned_tensor};
 use super::rename::{Aliases, Names, tensor_called};
 use super::{ConvertOptions, FrozenPlaceholder, InputShape, Note, NoteKind};
 use crate::error::{Error, Result};
+use crate::graph::node_def::functions;
 use crate::proto::attr_value::Value;
-use crate::proto::{FunctionDef, NodeDef, SignatureDef, TensorInfo, tensor_info};
+use crate::proto::{NodeDef, SignatureDef, TensorInfo, tensor_info};
 use crate::setting::Setting;
 use crate::source::GraphFile;
 use crate::suggestion::{first_of, suggesting};
@@ -99,7 +100,10 @@ impl Signature {
             let tensors = |names: &Names| names.iter().map(|(_, tensor)| tensor.clone()).collect();
             let (inputs_in_order, outputs_in_order) = (tensors(&inputs), tensors(&outputs));
             let all_keys = Aliases { inputs: inputs.clone(), outputs: outputs.clone() };
-            let returned = returned_names(file, &outputs, nodes);
+            let returned = match options.outputs[..] {
+                [] => vec![],
+                _ => returned_names(file, &outputs, nodes),
+            };
             let is_meant = is_called || usable.len() == 1 || SERVING_SIGNATURES.contains(&name);
             let [inputs, outputs] = [inputs, outputs].map(|mut names| {
                 names.retain(|(key, _)| !is_in(nodes, key));
@@ -156,15 +160,11 @@ pub(super) fn tensor_of_key<'n>(keys: &'n Names, name: &str) -> Option<&'n str> 
 
 /// The names that functions give to tensors which the graph's calls of them return: `Identity:0`.
 fn returned_names(file: &GraphFile, outputs: &Names, nodes: &HashMap<&str, &NodeDef>) -> Names {
-    let library = file.definition().library.as_ref();
+    let functions = functions(file.definition());
     let returned = |tensor: &str| {
         let (node, port) = tensor.rsplit_once(':')?;
         let Some(Value::Func(called)) = nodes.get(node)?.attr.get("f")?.value.as_ref() else { return None };
-        let mut functions = library?.function.iter();
-        let is_called = |function: &&FunctionDef| {
-            function.signature.as_ref().is_some_and(|signature| signature.name == called.name)
-        };
-        let function = functions.find(is_called)?;
+        let function = *functions.get(called.name.as_str())?;
         let output = function.signature.as_ref()?.output_arg.get(port.parse::<usize>().ok()?)?;
         Some(returned_tensor(function, &output.name)).filter(|name| !is_in(nodes, name))
     };

@@ -7,10 +7,12 @@
 use std::borrow::Cow;
 
 use super::op_definition::OpDefinition;
+use hashbrown::HashMap;
+
 use super::tensor_proto::constant;
 use super::{Attr, Attrs, Shape};
 use crate::error::{Error, Result};
-use crate::proto::{AttrValue, NodeDef, TensorShapeProto, attr_value};
+use crate::proto::{AttrValue, FunctionDef, GraphDef, NodeDef, TensorShapeProto, attr_value};
 use crate::tensor::{Constant, DType};
 
 /// The names and ports of the tensors that a node reads.
@@ -19,6 +21,12 @@ pub fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
         Some((name, port)) => port.parse().map_or((input.as_str(), 0), |port| (name, port)),
         None => (input.as_str(), 0),
     })
+}
+
+/// The functions of a graph, by name.
+pub fn functions(definition: &GraphDef) -> HashMap<&str, &FunctionDef> {
+    let all = definition.library.iter().flat_map(|library| &library.function);
+    all.filter_map(|function| Some((function.signature.as_ref()?.name.as_str(), function))).collect()
 }
 
 /// The most nodes that are followed from a tensor to its origin: a damaged graph may have a cycle.

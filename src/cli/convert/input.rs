@@ -34,7 +34,7 @@ pub struct InputArgs {
     /// The tags of the graph in a SavedModel [default: serve]
     #[arg(long, help_heading = GRAPH, value_name = "TAGS")]
     tag: Option<String>,
-    /// The signature of a SavedModel, or a function of its object; other options accept its keys as names of tensors [default:
+    /// The signature of a SavedModel, or a function of its root object; other options accept its keys as names of tensors [default:
     /// serving_default]
     #[arg(long, visible_alias = "signature_def", help_heading = GRAPH, value_name = "NAME")]
     signature: Option<String>,

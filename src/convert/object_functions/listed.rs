@@ -1,7 +1,8 @@
 //! The functions of a SavedModel's root object.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
+use crate::graph::node_def::functions;
 use crate::proto::attr_value::Value;
 use crate::proto::op_def::ArgDef;
 use crate::proto::saved_object::Kind as ObjectKind;
@@ -45,11 +46,7 @@ impl<'a> ObjectFunction<'a> {
     pub fn all(meta: &'a MetaGraphDef) -> Vec<Self> {
         let Some(objects) = &meta.object_graph_def else { return vec![] };
         let Some(root) = objects.nodes.first() else { return vec![] };
-        let library = meta.graph_def.iter().flat_map(|graph| &graph.library);
-        let definitions: HashMap<&str, &FunctionDef> = library
-            .flat_map(|library| &library.function)
-            .filter_map(|function| Some((function.signature.as_ref()?.name.as_str(), function)))
-            .collect();
+        let definitions = meta.graph_def.as_ref().map(functions).unwrap_or_default();
         let methods = root.children.iter().filter_map(|child| {
             match objects.nodes.get(usize::try_from(child.node_id).ok()?)?.kind.as_ref()? {
                 ObjectKind::Function(function) => Some((child.local_name.as_str(), function)),

@@ -165,13 +165,13 @@ impl<'a> Simplifying<'a> {
         Ok((0..count).map(|port| Mapped::At(TensorRef { node: id, port })).collect())
     }
 
-    /// A name for a node: its own, unless another node has it.
     /// Whether a tensor is computed in the new graph as it is in the old one.
     fn is_shared(&self, tensor: TensorRef) -> bool {
         let shared = self.shared[tensor.node.index()];
         shared.is_some_and(|node| self.mapped[tensor] == Mapped::At(TensorRef { node, ..tensor }))
     }
 
+    /// A name for a node: its own, unless another node has it.
     fn unique(&self, name: &str) -> String {
         let mut unique = name.to_owned();
         while self.new.find(&unique).is_some() {
