@@ -37,6 +37,13 @@ class Tensor:
     def dtype(self):
         return self.value.dtype.name
 
+    @property
+    def has_subnormal(self):
+        """Whether it has numbers below the least normal one, such as NextAfter makes: TensorFlow reads them as 0."""
+        if self.value.dtype.kind != "f" or self.value.dtype == np.float16:
+            return False
+        return bool(((self.value != 0) & (np.abs(self.value) < np.finfo(self.value.dtype).tiny)).any())
+
 
 class Case:
     def __init__(self, seed):
@@ -112,6 +119,7 @@ class Case:
                 and not (exact and tensor.rounded)
                 and all(length >= least for length in tensor.shape)
                 and values.fits(tensor.value, kind)
+                and not tensor.has_subnormal
             )
 
         fitting = [tensor for tensor in self.tensors if not tensor.is_hidden and self.steps[tensor.step]["kind"] != "constant" and is_fit(tensor)]

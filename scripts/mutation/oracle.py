@@ -70,7 +70,7 @@ def work():
         for index, name in enumerate(job["inputs"]):
             value = np.load(pathlib.Path(job["work"]) / f"i{index}.npy", allow_pickle=True)
             if value.dtype.kind == "S":
-                value = np.char.decode(value).astype(object)
+                value = value.astype(object)
             dtype = graph.get_tensor_by_name(name).dtype.as_numpy_dtype
             feeds[name] = value if value.dtype == object else value.astype(dtype)
         return feeds
