@@ -171,7 +171,7 @@ class Case:
             raise Refused(f"{name}: {str(e)[:200]}")
         for tensor in tensors:
             tensor.is_read = True
-        results = results if isinstance(results, (list, tuple)) else [results]
+        results = tf.nest.flatten(results)
         types = [result.dtype for result in results]
         # A copy, since TensorFlow may compute the next result in the place of this one.
         results = [np.array(result.numpy(), object if result.dtype == tf.string else None) for result in results]
@@ -183,6 +183,22 @@ class Case:
         for tensor, dtype in zip(made, types):
             tensor.quantized = dtype if dtype.is_quantized else None
         return made if len(made) > 1 else made[0]
+
+    def program(self, name, build, inputs, is_version_2):
+        """Adds a graph of several ops, with the loops and conditions of TensorFlow 1 or 2, and returns its results."""
+        (tf.compat.v1.enable_control_flow_v2 if is_version_2 else tf.compat.v1.disable_control_flow_v2)()
+        try:
+            with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+                fed = [tf.compat.v1.placeholder(tensor.value.dtype, tensor.value.shape) for tensor in inputs]
+                results = [tf.identity(result) for result in build(*fed)]
+                arrays = session.run(results, dict(zip(fed, [tensor.value for tensor in inputs])))
+        except (tf.errors.OpError, ValueError, TypeError) as e:
+            raise Refused(f"{name}: {str(e)[:200]}")
+        for tensor in inputs:
+            tensor.is_read = True
+        definition = graph.as_graph_def(), [tensor.name for tensor in fed], [result.name for result in results]
+        rounded = max(tensor.rounded for tensor in inputs)
+        return self._add({"kind": "op", "op": name, "inputs": inputs, "definition": definition}, arrays, rounded)
 
     def _add(self, step, results, rounded):
         self.steps.append(step)
@@ -205,13 +221,17 @@ class Case:
                     placeholder = tf.compat.v1.placeholder(step["value"].dtype, step["dims"], f"input_{index}")
                     feeds[placeholder.name] = step["value"]
                     results = [placeholder]
+                elif "definition" in step:
+                    definition, fed, results = step["definition"]
+                    given = {name: named[tensor.step, tensor.port] for name, tensor in zip(fed, step["inputs"])}
+                    results = tf.import_graph_def(definition, given, results, name=f"program_{index}")
                 else:
                     arguments = {k: _map(v, lambda t: named[t.step, t.port]) for k, v in step["arguments"].items()}
                     try:
                         results = getattr(tf.raw_ops, step["op"])(name=f"{step['op']}_{index}", **arguments)
                     except (ValueError, TypeError) as e:
                         raise Refused(f"{step['op']}: {str(e)[:200]}")
-                    results = results if isinstance(results, (list, tuple)) else [results]
+                    results = tf.nest.flatten(results)
                 named.update({(index, port): result for port, result in enumerate(results)})
             results = {}
             for tensor in self.tensors:

@@ -92,6 +92,9 @@ CASES = [
     ("einsum_of_a_diagonal", "Einsum", dict(inputs=[fed(image[:, :5], 2, None, None, 3), fed(rows, 2, 5)]), dict(equation="abbc,ad->dc")),
     ("einsum_of_axes_together", "Einsum", dict(inputs=[fed(image, 2, 7, 5, 3), fed(image[1:, :4], None, None, 5, 3)]), dict(equation="abcd,efcd->fbea")),
     ("einsum_of_nothing", "Einsum", dict(inputs=[fed(none((2, 0), f32), 2, None), fed(none((0, 3), f32), None, 3)]), dict(equation="ab,bc->ca")),
+    ("diagonals_of_no_matrices", "MatrixDiagPartV2", dict(input=fed(none((0, 4, 3), f32), None, 4, 3), k=i32([-1, 1]), padding_value=f32(0))),
+    ("sparse_tensor_of_ragged_matrices", "RaggedTensorToSparse", dict(rt_nested_splits=[fed(i64([0, 2, 2, 5]), None)], rt_dense_values=fed(rows.reshape(5, 2), None, None))),
+    ("sparse_tensor_of_ragged_rows_of_nothing", "RaggedTensorToSparse", dict(rt_nested_splits=[i64([0, 1])], rt_dense_values=fed(none((1, 0, 2), i32), 1, None, 2))),
     ("sum_of_bytes", "AddN", dict(inputs=[fed(u8([250, 3]), 2), fed(u8([10, 4]), 2)])),
 ]
 

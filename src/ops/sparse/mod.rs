@@ -55,8 +55,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::ragged::range, &["CumSum", "NonZero", "Gather"]),
     op("RaggedTensorToSparse")
         .shape(shape::ragged::to_sparse)
-        .lower(lower::ragged::to_sparse, &["NonZero", "Gather", "Concat"])
-        .note("one value per index"),
+        .lower(lower::ragged::to_sparse, &["NonZero", "Gather", "Concat"]),
     op("RaggedTensorToTensor")
         .shape(shape::ragged::to_tensor)
         .lower(lower::ragged::to_tensor, &["NonZero", "Gather", "ScatterND"]),

@@ -65,6 +65,11 @@ impl Band {
         longest.max(0) as usize
     }
 
+    /// The last axes of the tensor that has the diagonals as rows. A single one has no axis that counts the diagonals.
+    fn shape(&self) -> Vec<usize> {
+        if self.count() == 1 { vec![self.longest()] } else { vec![self.count(), self.longest()] }
+    }
+
     /// How many positions a diagonal is moved to the right where it is shorter than the longest.
     fn offset(&self, k: i64) -> i64 {
         let [above, below] = self.left;
@@ -137,12 +142,14 @@ fn picked(
     Ok(())
 }
 
-/// A tensor whose last `merged` axes are made one.
-fn flattened(cx: &mut Lowering<'_>, node: NodeRef<'_>, name: String, rank: usize, merged: usize) -> String {
-    if merged == 1 {
+/// A tensor whose last axes, of these lengths, are made one.
+fn flattened(cx: &mut Lowering<'_>, node: NodeRef<'_>, name: String, rank: usize, last: &[usize]) -> String {
+    if last.len() == 1 {
         return name;
     }
-    let shape: Vec<i64> = vec![0; rank.saturating_sub(merged)].into_iter().chain([-1]).collect();
+    // -1 would leave the length open where a tensor has no elements.
+    let length = element_count(last).map_or(-1, |count| count as i64);
+    let shape: Vec<i64> = vec![0; rank.saturating_sub(last.len())].into_iter().chain([length]).collect();
     let shape = cx.vector(node, "flat", &shape);
     cx.step(node, "flattened", "Reshape", vec![name, shape], vec![])
 }
@@ -167,9 +174,8 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> R
         None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
     };
     let name = cx.in_tensorflow_layout(input)?;
-    let flat = flattened(cx, node, name, rank, 2);
-    let shape = if band.count() == 1 { vec![band.longest()] } else { vec![band.count(), band.longest()] };
-    picked(cx, (node.into(), node), flat, (&shape, move |position| band.in_matrix(position)), padding)
+    let flat = flattened(cx, node, name, rank, &[rows, columns]);
+    picked(cx, (node.into(), node), flat, (&band.shape(), move |position| band.in_matrix(position)), padding)
 }
 
 /// The size of the matrices that diagonals are made into: as small as they fit, unless it is given.
@@ -213,7 +219,7 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result
         None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
     };
     let name = cx.in_tensorflow_layout(input)?;
-    let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
+    let flat = flattened(cx, node, name, rank, &band.shape());
     picked(
         cx,
         (node.into(), node),
@@ -233,7 +239,7 @@ pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Re
     };
     let band = Band::new(node, (rows, columns), &diagonals, left)?.of_matrices(node)?;
     let name = cx.in_tensorflow_layout(diagonal)?;
-    let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
+    let flat = flattened(cx, node, name, rank, &band.shape());
     let matrices = cx.in_tensorflow_layout(input)?;
     picked(
         cx,

@@ -249,9 +249,8 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let levels = ragged_rank(&node, "RAGGED_RANK");
     let values = cx.input_of(node, levels)?;
-    if levels == 0 || cx.rank(node, values)? != 1 {
-        return Err(node.error("its values are not a vector"));
-    }
+    let inner = cx.rank(node, values)?.saturating_sub(1);
+    let name = cx.in_tensorflow_layout(values)?;
     let mut steps = Steps { cx, node };
     let (mut sizes, mut rows) = (vec![], String::new());
     for level in 0..levels {
@@ -263,13 +262,46 @@ pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         sizes.push(of_level);
     }
     let positions = positions(&mut steps, rows, sizes);
-    let indices = matrix(&mut steps, &positions.columns);
-    let lengths: Vec<String> = positions.lengths.iter().map(|length| steps.as_vector(length)).collect();
+    let mut indices = matrix(&mut steps, &positions.columns);
+    let mut lengths: Vec<String> = positions.lengths.iter().map(|length| steps.as_vector(length)).collect();
+    if inner > 0 {
+        let shape = steps.step("values_shape", "Shape", &[&name]);
+        let inner_shape = steps.part(&shape, 1, i64::MAX);
+        indices = with_inner(&mut steps, &indices, &inner_shape, levels + 1 + inner);
+        lengths.push(inner_shape);
+    }
     let shape =
         steps.axis_step("dense_shape", "Concat", &lengths.iter().map(String::as_str).collect::<Vec<_>>(), 0);
     steps.emit(node.into(), indices);
     steps.emit(node.output(2), shape);
-    cx.alias(node.output(1), values)
+    if inner == 0 {
+        return cx.alias(node.output(1), values);
+    }
+    let flat = steps.vector("flat", &[-1]);
+    cx.emit(node.output(1), "Reshape", vec![name, flat], Layout::tensorflow(1), vec![]);
+    Ok(())
+}
+
+/// The coordinates of elements that each index of a matrix has: all positions in a tensor of the inner shape, behind the index.
+fn with_inner(steps: &mut Steps<'_, '_, '_>, indices: &str, shape: &str, columns: usize) -> String {
+    let one = steps.scalar(1);
+    let ones = steps.step("ones", "Expand", &[&one, shape]);
+    let places = steps.step("places", "NonZero", &[&ones]);
+    let places = steps.step("places", "Transpose", &[&places]);
+    let count = steps.step("count", "Size", &[&ones]);
+    let (count, single) = (steps.as_vector(&count), steps.vector("single", &[1]));
+    let rows = steps.step("shape", "Shape", &[indices]);
+    let rows = steps.part(&rows, 0, 1);
+    let as_often = steps.axis_step("as_often", "Concat", &[&single, &count, &single], 0);
+    let for_each = steps.axis_step("for_each", "Concat", &[&rows, &single, &single], 0);
+    let (first, second) = (steps.vector("first", &[0]), steps.vector("second", &[1]));
+    let indices = steps.step("outer", "Unsqueeze", &[indices, &second]);
+    let indices = steps.step("outer", "Expand", &[&indices, &as_often]);
+    let places = steps.step("inner", "Unsqueeze", &[&places, &first]);
+    let places = steps.step("inner", "Expand", &[&places, &for_each]);
+    let all = steps.axis_step("all", "Concat", &[&indices, &places], 2);
+    let shape = steps.vector("rows", &[-1, columns as i64]);
+    steps.step("indices", "Reshape", &[&all, &shape])
 }
 
 /// Values scattered to their positions in a tensor that is filled with a default. Rows are described by where they begin,
