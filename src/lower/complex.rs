@@ -12,6 +12,9 @@ use crate::tensor::{Constant, DType};
 /// The names of the real and the imaginary part, in TensorFlow's order of axes.
 pub type Parts = [String; 2];
 
+/// Writes a node as for real numbers.
+type Handler = fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>;
+
 impl Lowering<'_> {
     /// Whether a node reads or computes complex numbers.
     pub fn has_complex(&self, node: NodeRef<'_>) -> bool {
@@ -86,29 +89,49 @@ impl Lowering<'_> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn by_parts(
-        &mut self,
-        node: NodeRef<'_>,
-        lower: fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>,
-    ) -> Result<()> {
+    pub fn by_parts(&mut self, node: NodeRef<'_>, lower: Handler) -> Result<()> {
         let mut inputs: Vec<(TensorRef, Parts)> = vec![];
         for &input in &node.inputs {
             if self.dtype(input).is_complex() && inputs.iter().all(|(known, _)| *known != input) {
                 inputs.push((input, self.parts(node, input)?));
             }
         }
+        for (output, parts) in self.with_parts(node, &inputs, [lower, lower])? {
+            self.set_parts(node, output, parts);
+        }
+        Ok(())
+    }
+
+    /// Writes a node twice for real numbers, each time with one of two parts of its complex inputs. Returns the results that stand for
+    /// its complex outputs.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn with_parts(
+        &mut self,
+        node: NodeRef<'_>,
+        inputs: &[(TensorRef, Parts)],
+        handlers: [Handler; 2],
+    ) -> Result<Vec<(TensorRef, Parts)>> {
         let outputs: Vec<TensorRef> = (0..node.outputs.len()).map(|port| node.output(port)).collect();
-        let is_complex = |cx: &Self, tensor: TensorRef| cx.dtype(tensor).is_complex();
+        let complex: Vec<bool> = outputs.iter().map(|&output| self.dtype(output).is_complex()).collect();
         let saved: Vec<Option<Value>> = inputs.iter().map(|(input, _)| self.known(*input).cloned()).collect();
         let mut results = vec![vec![]; outputs.len()];
-        for part in 0..2 {
-            for (input, parts) in &inputs {
+        // What is no complex number, such as a shape, is the same for both parts.
+        let times = if complex.contains(&true) { 2 } else { 1 };
+        for (part, lower) in handlers.into_iter().enumerate().take(times) {
+            for (input, parts) in inputs {
                 let layout = Layout::tensorflow_of(self.shape(*input));
                 self.set(*input, Value::Computed { name: parts[part].clone(), layout });
             }
-            lower(self, node)?;
-            for (&output, results) in outputs.iter().zip(&mut results) {
-                if is_complex(self, output) && self.known(output).is_some() {
+            self.is_part = true;
+            let written = lower(self, node);
+            self.is_part = false;
+            written?;
+            for ((&output, results), _) in
+                outputs.iter().zip(&mut results).zip(&complex).filter(|(_, is)| **is)
+            {
+                if self.known(output).is_some() {
                     let name = self.in_tensorflow_layout(output)?;
                     results.push(self.moved_away(output, name));
                 }
@@ -117,11 +140,7 @@ impl Lowering<'_> {
         for ((input, _), value) in inputs.iter().zip(saved) {
             self.values.set(*input, value);
         }
-        for (output, results) in outputs.into_iter().zip(results) {
-            if let Ok(parts) = Parts::try_from(results) {
-                self.set_parts(node, output, parts);
-            }
-        }
-        Ok(())
+        let parts = outputs.into_iter().zip(results);
+        Ok(parts.filter_map(|(output, results)| Some((output, Parts::try_from(results).ok()?))).collect())
     }
 }

@@ -81,6 +81,8 @@ pub struct Lowering<'a> {
     pub(super) by_name: OnceCell<Vec<NodeId>>,
     /// The parts of complex tensors.
     pub(super) complex: HashMap<TensorRef, Parts>,
+    /// Whether a node is being written for a part of its complex tensors.
+    pub(super) is_part: bool,
     /// The names of transposed values, by the name of the value and the layout.
     pub(super) transposed: HashMap<(String, Vec<usize>), String>,
     /// The names of values that were cast to int64, by the name of the value.
@@ -123,6 +125,7 @@ impl<'a> Lowering<'a> {
             readers: OnceCell::new(),
             by_name: OnceCell::new(),
             complex: HashMap::new(),
+            is_part: false,
             transposed: HashMap::new(),
             as_int64: HashMap::new(),
             initializers: HashMap::new(),
@@ -164,8 +167,10 @@ impl<'a> Lowering<'a> {
         self.graph.shape(tensor)
     }
 
+    /// The type of a tensor. While a node is written for the parts of complex tensors, these have the type of a part.
     pub fn dtype(&self, tensor: TensorRef) -> DType {
-        self.graph.tensor_type(tensor).dtype
+        let dtype = self.graph.tensor_type(tensor).dtype;
+        if self.is_part && dtype.is_complex() { dtype.part() } else { dtype }
     }
 
     /// The rank of a tensor.

@@ -111,7 +111,7 @@ impl Lowering<'_> {
     pub fn is_empty(&self, node: NodeRef<'_>) -> bool {
         let is_empty = |port: usize| {
             let tensor = node.output(port);
-            self.dtype(tensor).size().is_some()
+            (self.dtype(tensor).size().is_some() || self.dtype(tensor) == DType::String)
                 && self.shape(tensor).fully_known().is_some_and(|dims| dims.contains(&0))
         };
         !node.inputs.is_empty()

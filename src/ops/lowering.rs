@@ -2,7 +2,7 @@
 
 use super::missing::refuse_missing;
 use super::quantize::weights::has_quantized_weights;
-use super::{Op, find, signal, supported};
+use super::{Complex, Op, find, supported};
 use crate::error::Result;
 use crate::graph::op_definition::{Form, OpDefinition};
 use crate::graph::{Graph, NodeRef, TensorRef};
@@ -60,7 +60,14 @@ fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     check_constants(cx, node, op)?;
     if cx.has_complex(node) {
-        return signal::lower::complex::lower(cx, node, handler);
+        return match op.complex {
+            Complex::Refused => {
+                Err(node.error("it is converted for real numbers, and not for complex ones").unsupported())
+            }
+            Complex::ByParts => cx.by_parts(node, handler),
+            Complex::Alike => handler(cx, node),
+            Complex::By(of_complex) => of_complex(cx, node),
+        };
     }
     handler(cx, node).map_err(|error| node.reading(error))?;
     cx.check_layouts(node)

@@ -1,7 +1,7 @@
 //! What is known of TensorFlow's ops: their rows, in the folder of each family.
 //!
 //! A row names the function that infers the types of an op's outputs (`shape`), the check of its inputs (`check`), the function that
-//! writes it as ONNX (`lower`), those that evaluate it (`fold` for constants, `eval` for whole graphs), and whether it may compute in
+//! writes it as ONNX (`lower`), how it treats complex numbers (`complex`), those that evaluate it (`fold` for constants, `eval` for whole graphs), and whether it may compute in
 //! float16. Evaluation is written independently of lowering, because it judges lowering. TensorFlow's own definition of an op, with
 //! its inputs, attributes and their types, is in [`crate::graph::op_definition`].
 //!
@@ -11,6 +11,7 @@
 mod array;
 mod bits;
 mod checks;
+mod complex;
 mod control;
 mod image;
 mod indices;
@@ -62,6 +63,19 @@ pub type Evaluator = fn(&Node, &[&Tensor]) -> Option<Vec<Tensor>>;
 /// Counts the elements that a node makes of its inputs, at least; `None` if there are more than can be counted.
 type ElementCount = fn(&[&Tensor]) -> Option<usize>;
 
+/// How a node that reads or computes complex numbers is written.
+#[derive(Clone, Copy)]
+enum Complex {
+    /// It is not.
+    Refused,
+    /// As for real numbers, once for each part.
+    ByParts,
+    /// As a node of real numbers: its function knows both.
+    Alike,
+    /// By a function of its own.
+    By(Handler),
+}
+
 /// The row of a TensorFlow op.
 #[derive(Clone, Copy)]
 pub struct Op {
@@ -72,6 +86,7 @@ pub struct Op {
     shape: Option<InferenceFunction>,
     check: Option<Check>,
     lower: Option<Handler>,
+    complex: Complex,
     /// The reason why it is not written as ONNX.
     not_lowered: &'static str,
     /// What to do without it, if nothing can stand for it in ONNX.
@@ -103,6 +118,7 @@ const fn op(name: &'static str) -> Op {
         shape,
         check,
         lower,
+        complex: Complex::Refused,
         not_lowered: "",
         instead: "",
         onnx: &[],
@@ -114,6 +130,11 @@ const fn op(name: &'static str) -> Op {
         makes,
         float16: false,
     }
+}
+
+/// An op without any rules yet that takes complex numbers and treats their parts alike: it moves elements, or adds them.
+const fn by_parts(name: &'static str) -> Op {
+    Op { complex: Complex::ByParts, ..op(name) }
 }
 
 /// Where an op has a parameter: one version as an attribute, another version as an input.
@@ -142,6 +163,16 @@ impl Op {
     /// Sets the function that writes it as ONNX, and the operators that this function uses.
     const fn lower(self, handler: Handler, onnx: &'static [&'static str]) -> Self {
         Self { lower: Some(handler), onnx, ..self }
+    }
+
+    /// Lets it take complex numbers, which its function knows.
+    const fn complex_too(self) -> Self {
+        Self { complex: Complex::Alike, ..self }
+    }
+
+    /// Sets the function that writes it for complex numbers.
+    const fn complex(self, handler: Handler) -> Self {
+        Self { complex: Complex::By(handler), ..self }
     }
 
     /// Sets the reason why it is not written as ONNX.
@@ -228,6 +259,7 @@ const FAMILIES: &[&[Op]] = &[
     reduce::OPS,
     refused::OPS,
     search::OPS,
+    complex::OPS,
     signal::OPS,
     sparse::OPS,
     special::OPS,

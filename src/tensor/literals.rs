@@ -76,7 +76,9 @@ impl Constant {
 
     /// A tensor without elements.
     pub fn empty(dtype: DType, shape: Vec<usize>) -> Self {
-        Self::new(dtype, shape, Arc::new(Inline::Bytes(vec![].into())))
+        let elements =
+            if dtype == DType::String { Inline::Strings(vec![]) } else { Inline::Bytes(vec![].into()) };
+        Self::new(dtype, shape, Arc::new(elements))
     }
 
     /// A tensor whose elements are computed from their indices, each time when they are read: `element` returns the bytes of one.

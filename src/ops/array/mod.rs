@@ -8,8 +8,10 @@ pub mod shape;
 use self::lower::diagonal::{LEFT, alignment};
 use self::lower::gather::Scatter;
 use self::lower::order::Counted;
-use super::{Op, Parameter, checks, op};
+use super::{Op, Parameter, by_parts, checks, op};
 use crate::graph::{Shape, TensorType};
+use crate::ops::complex::arithmetic::each;
+use crate::ops::complex::functions;
 use crate::ops::infer::{declared_type, like_first_input, one};
 use crate::tensor::{DType, Tensor};
 
@@ -50,7 +52,7 @@ pub const OPS: &[Op] = &[
         )
         .eval(|node, inputs| eval::blocks::batch_to_space(node, inputs, Parameter::Attribute))
         .float16(),
-    op("BatchToSpaceND")
+    by_parts("BatchToSpaceND")
         .shape(|inputs, node| shape::blocks::batch_to_space(inputs, node, Parameter::Input(1)))
         .lower(
             |cx, node| lower::blocks::batch_to_space(cx, node, Parameter::Input(1)),
@@ -62,7 +64,7 @@ pub const OPS: &[Op] = &[
         |cx, node| lower::order::bincount(cx, node, Counted::All),
         &["Range", "Equal", "Mul", "ReduceSum"],
     ),
-    op("BroadcastTo")
+    by_parts("BroadcastTo")
         .shape(shape::make::broadcast_to)
         .check(check::broadcast_to)
         .lower(lower::fill::broadcast_to, &["Expand"])
@@ -71,39 +73,41 @@ pub const OPS: &[Op] = &[
     op("Bucketize")
         .shape(|inputs, _| one(DType::Int32, inputs.shape(0)?.clone()))
         .lower(lower::order::bucketize, &["Less", "Not", "ReduceSum"]),
-    op("CheckNumerics")
+    by_parts("CheckNumerics")
         .also(&["CheckNumericsV2", "PreventGradient", "ReadVariableOp"])
         .shape(like_first_input)
         .lower(lower::basic::identity, &[]),
-    op("Concat")
+    by_parts("Concat")
         .shape(|inputs, node| shape::basic::concat(inputs, node, AxisInput::First))
         .lower(|cx, node| lower::join::concat(cx, node, AxisInput::First), &["Concat"])
         .eval(|_, inputs| eval::basic::concat(inputs, AxisInput::First))
         .float16(),
-    op("ConcatV2")
+    by_parts("ConcatV2")
         .shape(|inputs, node| shape::basic::concat(inputs, node, AxisInput::Last))
         .lower(|cx, node| lower::join::concat(cx, node, AxisInput::Last), &["Concat"])
         .fold(|_, inputs| eval::basic::concat(inputs, AxisInput::Last))
         .float16(),
-    op("Const").shape(shape::basic::constant).lower(lower::basic::constant, &[]),
+    op("Const").complex_too().shape(shape::basic::constant).lower(lower::basic::constant, &[]),
     op("DenseBincount").shape(shape::order::dense_bincount).lower(
         |cx, node| lower::order::bincount(cx, node, Counted::Rows),
         &["Range", "Equal", "Mul", "ReduceSum"],
     ),
-    op("DepthToSpace")
+    by_parts("DepthToSpace")
         .shape(|inputs, node| shape::blocks::depth_and_space(inputs, node, Blocks::DepthToSpace))
         .check(|inputs, node| check::blocks(inputs, node, Blocks::DepthToSpace))
         .lower(lower::blocks::depth_and_space, &["DepthToSpace"])
         .eval(|node, inputs| eval::blocks::depth_and_space(node, inputs, Blocks::DepthToSpace))
         .float16(),
-    op("Diag").shape(shape::diagonal::tensor_diag).lower(lower::main_diagonal::diag, &["Equal", "Where"]),
-    op("DiagPart")
+    by_parts("Diag")
+        .shape(shape::diagonal::tensor_diag)
+        .lower(lower::main_diagonal::diag, &["Equal", "Where"]),
+    by_parts("DiagPart")
         .shape(shape::diagonal::tensor_diag_part)
         .lower(lower::main_diagonal::diag_part, &["Slice", "ReduceProd"]),
-    op("DynamicPartition")
+    by_parts("DynamicPartition")
         .shape(shape::order::dynamic_partition)
         .lower(lower::gather::dynamic_partition, &["Equal", "NonZero", "Gather"]),
-    op("DynamicStitch")
+    by_parts("DynamicStitch")
         .also(&["ParallelDynamicStitch"])
         .shape(shape::order::dynamic_stitch)
         .lower(lower::gather::dynamic_stitch, &["Concat", "ScatterND"]),
@@ -111,41 +115,44 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| one(declared_type(node, "dtype", DType::Float32), inputs.described_shape(0)?))
         .check(checks::described_shape)
         .lower(lower::main_diagonal::empty, &["Expand"]),
-    op("EnsureShape").shape(like_first_input).check(check::ensure_shape).lower(lower::basic::identity, &[]),
-    op("ExpandDims")
+    by_parts("EnsureShape")
+        .shape(like_first_input)
+        .check(check::ensure_shape)
+        .lower(lower::basic::identity, &[]),
+    by_parts("ExpandDims")
         .shape(shape::make::expand_dims)
         .lower(lower::join::expand_dims, &["Unsqueeze"])
         .fold(eval::basic::expand_dims)
         .float16(),
-    op("Fill")
+    by_parts("Fill")
         .shape(shape::make::fill)
         .check(checks::described_shape)
         .lower(lower::fill::fill, &["Expand"])
         .fold(eval::making::fill)
         .makes(eval::making::filled_length),
-    op("Gather")
+    by_parts("Gather")
         .also(&["ResourceGather"])
         .shape(shape::order::gather)
         .lower(lower::gather::gather, &["Gather"])
         .fold(eval::basic::gather)
         .float16(),
-    op("GatherNd")
+    by_parts("GatherNd")
         .also(&["ResourceGatherNd"])
         .shape(shape::order::gather_nd)
         .check(check::gather_nd)
         .lower(lower::gather::gather_nd, &["GatherND"])
         .eval(eval::basic::gather_nd),
-    op("GatherV2")
+    by_parts("GatherV2")
         .shape(shape::order::gather)
         .lower(lower::gather::gather, &["Gather", "GatherND"])
         .fold(eval::basic::gather)
         .float16(),
-    op("Identity")
+    by_parts("Identity")
         .also(&["Copy", "CopyHost", "DeepCopy", "GuaranteeConst", "Snapshot", "StopGradient"])
         .shape(like_first_input)
         .lower(lower::basic::identity, &[])
         .fold(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)])),
-    op("IdentityN").shape(shape::basic::like_inputs).lower(lower::basic::identities, &[]),
+    by_parts("IdentityN").shape(shape::basic::like_inputs).lower(lower::basic::identities, &[]),
     op("InvertPermutation")
         .shape(like_first_input)
         .lower(lower::order::invert_permutation, &["Range", "ScatterElements"])
@@ -158,28 +165,28 @@ pub const OPS: &[Op] = &[
     op("ListDiff")
         .shape(shape::order::list_diff)
         .lower(lower::order::list_diff, &["Equal", "ReduceMax", "NonZero", "Gather"]),
-    op("MatrixDiag")
+    by_parts("MatrixDiag")
         .also(&["BatchMatrixDiag", "MatrixDiagV2"])
         .shape(shape::diagonal::diag)
         .lower(|cx, node| lower::diagonal::diag(cx, node, LEFT), &["Gather", "Where"]),
-    op("MatrixDiagPart")
+    by_parts("MatrixDiagPart")
         .also(&["BatchMatrixDiagPart", "MatrixDiagPartV2"])
         .shape(shape::diagonal::diag_part)
         .lower(|cx, node| lower::diagonal::diag_part(cx, node, LEFT), &["Gather", "Where"]),
-    op("MatrixDiagPartV3")
+    by_parts("MatrixDiagPartV3")
         .shape(shape::diagonal::diag_part)
         .lower(|cx, node| lower::diagonal::diag_part(cx, node, alignment(node)), &["Gather", "Where"]),
-    op("MatrixDiagV3")
+    by_parts("MatrixDiagV3")
         .shape(shape::diagonal::diag)
         .lower(|cx, node| lower::diagonal::diag(cx, node, alignment(node)), &["Gather", "Where"]),
-    op("MatrixSetDiag")
+    by_parts("MatrixSetDiag")
         .also(&["BatchMatrixSetDiag", "MatrixSetDiagV2"])
         .shape(like_first_input)
         .lower(|cx, node| lower::diagonal::set_diag(cx, node, LEFT), &["Gather", "Where"]),
-    op("MatrixSetDiagV3")
+    by_parts("MatrixSetDiagV3")
         .shape(like_first_input)
         .lower(|cx, node| lower::diagonal::set_diag(cx, node, alignment(node)), &["Gather", "Where"]),
-    op("MirrorPad")
+    by_parts("MirrorPad")
         .shape(shape::basic::pad)
         .lower(lower::extent::mirror_pad, &["Pad", "Slice", "Concat"])
         .eval(eval::padding::mirror)
@@ -190,16 +197,17 @@ pub const OPS: &[Op] = &[
         .lower(lower::gather::one_hot, &["Range", "Equal", "Where"])
         .eval(eval::order::one_hot),
     op("OnesLike")
+        .complex(|cx, node| each(cx, node, functions::ones))
         .shape(like_first_input)
         .lower(|cx, node| lower::fill::like(cx, node, 1.0), &["Shape", "Expand"])
         .fold(|_, inputs| eval::basic::like(inputs, true)),
-    op("Pack")
+    by_parts("Pack")
         .shape(shape::make::pack)
         .check(|inputs, node| checks::same_shapes(inputs, node, 0))
         .lower(lower::join::pack, &["Unsqueeze", "Concat"])
         .fold(eval::basic::pack)
         .float16(),
-    op("Pad")
+    by_parts("Pad")
         .shape(shape::basic::pad)
         .lower(lower::extent::pad, &["Pad"])
         .eval(|_, inputs| match inputs {
@@ -207,7 +215,7 @@ pub const OPS: &[Op] = &[
             _ => None,
         })
         .float16(),
-    op("PadV2")
+    by_parts("PadV2")
         .shape(shape::basic::pad)
         .lower(lower::extent::pad, &["Pad"])
         .eval(|_, inputs| match inputs {
@@ -215,15 +223,19 @@ pub const OPS: &[Op] = &[
             _ => None,
         })
         .float16(),
-    op("ParallelConcat")
+    by_parts("ParallelConcat")
         .shape(shape::basic::parallel_concat)
         .lower(lower::main_diagonal::parallel_concat, &["Concat"]),
     op("Placeholder")
         .also(&["PlaceholderV2"])
+        .complex_too()
         .shape(shape::basic::declared)
         .lower(lower::basic::placeholder, &[]),
-    op("PlaceholderWithDefault").shape(like_first_input).lower(lower::basic::placeholder_with_default, &[]),
-    op("Print").shape(like_first_input).lower(lower::basic::identity, &[]).note("nothing is printed"),
+    op("PlaceholderWithDefault")
+        .complex_too()
+        .shape(like_first_input)
+        .lower(lower::basic::placeholder_with_default, &[]),
+    by_parts("Print").shape(like_first_input).lower(lower::basic::identity, &[]).note("nothing is printed"),
     op("QueueDequeue").also(&["QueueDequeueV2"]).shape(shape::basic::dequeued_one).not_lowered(INPUT),
     op("QueueDequeueMany")
         .also(&["QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2"])
@@ -235,47 +247,47 @@ pub const OPS: &[Op] = &[
         .lower(lower::fill::range, &["Range"])
         .fold(eval::making::range)
         .makes(eval::making::range_length),
-    op("Rank")
+    by_parts("Rank")
         .shape(|_, _| Ok(vec![TensorType::new(DType::Int32, Shape::scalar())]))
         .lower(lower::fill::rank, &["Shape", "Size"])
         .fold(eval::basic::rank),
-    op("Reshape")
+    by_parts("Reshape")
         .shape(shape::basic::reshape)
         .check(check::reshape)
         .lower(lower::basic::reshape, &["Reshape"])
         .fold(eval::basic::reshape)
         .float16(),
-    op("Reverse").shape(like_first_input).lower(lower::main_diagonal::reverse, &["Where", "Slice"]),
-    op("ReverseSequence")
+    by_parts("Reverse").shape(like_first_input).lower(lower::main_diagonal::reverse, &["Where", "Slice"]),
+    by_parts("ReverseSequence")
         .shape(like_first_input)
         .check(check::reverse_sequence)
         .lower(lower::order::reverse_sequence, &["ReverseSequence"])
         .eval(eval::order::reverse_sequence),
-    op("ReverseV2")
+    by_parts("ReverseV2")
         .shape(like_first_input)
         .check(checks::distinct_axes)
         .lower(lower::order::reverse, &["Slice"])
         .fold(eval::basic::reverse),
-    op("Roll")
+    by_parts("Roll")
         .shape(like_first_input)
         .check(|inputs, _| checks::in_range(inputs, 2))
         .lower(lower::order::roll, &["Mod", "Slice", "Concat"])
         .eval(eval::order::roll),
-    op("ScatterNd")
+    by_parts("ScatterNd")
         .shape(shape::order::scatter_nd)
         .check(check::scatter_nd)
         .lower(lower::gather::scatter_nd, &["Expand", "ScatterND"]),
-    op("Shape")
+    by_parts("Shape")
         .shape(shape::basic::shape)
         .lower(lower::basic::shape, &["Shape", "Gather", "Cast"])
         .fold(eval::basic::shape),
-    op("Size")
+    by_parts("Size")
         .shape(|_, node| {
             Ok(vec![TensorType::new(node.dtype("out_type").unwrap_or(DType::Int32), Shape::scalar())])
         })
         .lower(lower::fill::size, &["Size"])
         .fold(eval::basic::size),
-    op("Slice")
+    by_parts("Slice")
         .shape(shape::make::slice)
         .check(check::slice)
         .lower(lower::slice::slice, &["Slice"])
@@ -289,7 +301,7 @@ pub const OPS: &[Op] = &[
         )
         .eval(|node, inputs| eval::blocks::space_to_batch(node, inputs, Parameter::Attribute))
         .float16(),
-    op("SpaceToBatchND")
+    by_parts("SpaceToBatchND")
         .shape(|inputs, node| shape::blocks::space_to_batch(inputs, node, Parameter::Input(1)))
         .lower(
             |cx, node| lower::blocks::space_to_batch(cx, node, Parameter::Input(1)),
@@ -297,36 +309,36 @@ pub const OPS: &[Op] = &[
         )
         .eval(|node, inputs| eval::blocks::space_to_batch(node, inputs, Parameter::Input(1)))
         .float16(),
-    op("SpaceToDepth")
+    by_parts("SpaceToDepth")
         .shape(|inputs, node| shape::blocks::depth_and_space(inputs, node, Blocks::SpaceToDepth))
         .check(|inputs, node| check::blocks(inputs, node, Blocks::SpaceToDepth))
         .lower(lower::blocks::depth_and_space, &["SpaceToDepth"])
         .eval(|node, inputs| eval::blocks::depth_and_space(node, inputs, Blocks::SpaceToDepth))
         .float16(),
-    op("Split")
+    by_parts("Split")
         .shape(|inputs, node| shape::make::split(inputs, node, Parts::Equal))
         .check(check::split)
         .lower(|cx, node| lower::join::split(cx, node, Parts::Equal), &["Split"])
         .fold(eval::basic::split)
         .float16(),
-    op("SplitV")
+    by_parts("SplitV")
         .shape(|inputs, node| shape::make::split(inputs, node, Parts::Given))
         .check(check::split_sizes)
         .lower(|cx, node| lower::join::split(cx, node, Parts::Given), &["Split"])
         .eval(eval::order::split)
         .float16(),
-    op("Squeeze")
+    by_parts("Squeeze")
         .shape(shape::basic::squeeze)
         .lower(lower::basic::squeeze, &["Squeeze"])
         .fold(eval::basic::squeeze)
         .float16(),
-    op("StridedSlice")
+    by_parts("StridedSlice")
         .shape(shape::basic::strided_slice)
         .check(check::strided_slice)
         .lower(lower::slice::strided_slice, &["Slice", "Squeeze", "Unsqueeze"])
         .fold(eval::basic::strided_slice)
         .float16(),
-    op("TensorScatterAdd")
+    by_parts("TensorScatterAdd")
         .also(&["ScatterNdNonAliasingAdd"])
         .shape(like_first_input)
         .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Add), &["ScatterND"]),
@@ -336,13 +348,13 @@ pub const OPS: &[Op] = &[
     op("TensorScatterMin")
         .shape(like_first_input)
         .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Min), &["ScatterND"]),
-    op("TensorScatterSub")
+    by_parts("TensorScatterSub")
         .shape(like_first_input)
         .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Sub), &["Neg", "ScatterND"]),
-    op("TensorScatterUpdate")
+    by_parts("TensorScatterUpdate")
         .shape(like_first_input)
         .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Update), &["ScatterND"]),
-    op("Tile")
+    by_parts("Tile")
         .shape(shape::blocks::tile)
         .check(check::tile)
         .lower(lower::extent::tile, &["Tile"])
@@ -362,7 +374,7 @@ pub const OPS: &[Op] = &[
         .check(|inputs, node| check::top_k(inputs, node, Parameter::Input(1)))
         .lower(|cx, node| lower::order::top_k(cx, node, Parameter::Input(1)), &["TopK"])
         .eval(|node, inputs| eval::order::top(node, inputs, Parameter::Input(1))),
-    op("Transpose")
+    by_parts("Transpose")
         .shape(shape::order::transpose)
         .check(check::permutation)
         .lower(lower::order::transpose, &["Transpose"])
@@ -370,7 +382,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("Unique").shape(shape::order::unique).lower(lower::order::unique, &["Unique"]),
     op("UniqueWithCounts").shape(shape::order::unique_with_counts).lower(lower::order::unique, &["Unique"]),
-    op("Unpack")
+    by_parts("Unpack")
         .shape(shape::make::unpack)
         .check(check::unpack)
         .lower(lower::join::unpack, &["Split", "Squeeze"])
@@ -381,7 +393,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::order::positions)
         .lower(lower::order::positions, &["NonZero", "Transpose"])
         .eval(eval::order::positions),
-    op("ZerosLike")
+    by_parts("ZerosLike")
         .shape(like_first_input)
         .lower(|cx, node| lower::fill::like(cx, node, 0.0), &["Shape", "Expand"])
         .fold(|_, inputs| eval::basic::like(inputs, false)),

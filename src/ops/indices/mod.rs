@@ -4,7 +4,7 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
-use super::{Op, op};
+use super::{Op, by_parts, op};
 use crate::ops::infer::like_first_input;
 
 /// The ops of this family.
@@ -19,7 +19,7 @@ pub const OPS: &[Op] = &[
         .fold(eval::concat_offset),
     op("DataFormatDimMap").shape(like_first_input).lower(lower::data_format_dim_map, &["Mod", "Gather"]),
     op("DataFormatVecPermute").shape(like_first_input).lower(lower::data_format_vec_permute, &["Gather"]),
-    op("ShapeN").shape(shape::shape_n).lower(lower::shape_n, &["Shape", "Cast"]).fold(eval::shape_n),
+    by_parts("ShapeN").shape(shape::shape_n).lower(lower::shape_n, &["Shape", "Cast"]).fold(eval::shape_n),
     op("UnravelIndex")
         .shape(shape::unravel_index)
         .lower(lower::unravel_index, &["ReduceProd", "Div", "Mod"])

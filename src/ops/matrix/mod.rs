@@ -5,7 +5,8 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
-use super::{Op, op};
+use super::{Op, by_parts, op};
+use crate::ops::complex::products;
 use crate::ops::infer::like_first_input;
 
 const OVER_NOTHING: &str = "of several products over no elements, ONNX Runtime computes the first alone";
@@ -14,14 +15,19 @@ const OVER_NOTHING: &str = "of several products over no elements, ONNX Runtime c
 pub const OPS: &[Op] = &[
     op("BatchMatMul")
         .also(&["BatchMatMulV2", "BatchMatMulV3"])
+        .complex(|cx, node| products::of_matrices(cx, node, ["adj_x", "adj_y"], true))
         .shape(shape::batch_matmul)
         .check(check::batch_matmul)
         .lower(lower::product::batch_matmul, &["MatMul"])
         .note(OVER_NOTHING)
         .eval(|node, inputs| eval::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false)))
         .float16(),
-    op("Einsum").shape(shape::einsum).lower(lower::product::einsum, &["Einsum"]),
+    op("Einsum")
+        .shape(shape::einsum)
+        .lower(lower::product::einsum, &["Einsum"])
+        .complex(|cx, node| products::einsum(cx, node, lower::product::einsum)),
     op("MatMul")
+        .complex(|cx, node| products::of_matrices(cx, node, ["transpose_a", "transpose_b"], false))
         .shape(shape::matmul)
         .lower(lower::product::matmul, &["Gemm", "MatMul"])
         .eval({
@@ -30,7 +36,7 @@ pub const OPS: &[Op] = &[
             }
         })
         .float16(),
-    op("MatrixBandPart")
+    by_parts("MatrixBandPart")
         .also(&["BatchMatrixBandPart"])
         .shape(like_first_input)
         .lower(lower::product::band_part, &["Trilu", "Where"])

@@ -6,8 +6,9 @@ pub mod lower;
 pub mod shape;
 
 use self::lower::segment::{Combine, Segments, segment};
-use super::{Op, checks, op};
+use super::{Handler, Op, by_parts, checks, op};
 use crate::graph::{Shape, TensorType};
+use crate::ops::complex::products::of_elements;
 use crate::ops::infer::{like_first_input, one};
 
 /// Ops that make one number of many along axes.
@@ -44,11 +45,12 @@ pub const OPS: &[Op] = &[
         .note("ONNX Runtime computes the place of a NaN, which TensorFlow ignores")
         .eval(|node, inputs| super::array::eval::order::arg(node, inputs, |a, b| a < b)),
     op("Cumprod")
+        .complex(|cx, node| of_elements(cx, node, lower::running::cumprod, lower::running::cumsum))
         .shape(like_first_input)
         .check(|inputs, _| checks::in_range(inputs, 1))
         .lower(lower::running::cumprod, &["Where", "ReduceProd"])
         .eval(|node, inputs| super::array::eval::order::accumulate(node, inputs, 1.0, |a, b| a * b)),
-    op("Cumsum")
+    by_parts("Cumsum")
         .shape(like_first_input)
         .check(|inputs, _| checks::in_range(inputs, 1))
         .lower(lower::running::cumsum, &["CumSum"])
@@ -78,7 +80,7 @@ pub const OPS: &[Op] = &[
         .note("ONNX Runtime may lose NaN, and computes 0 for no integers; it is wrong about int64 of 2^31 and more along open axes")
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Max))
         .float16(),
-    op("Mean")
+    by_parts("Mean")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
         .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Mean), &["ReduceMean"])
@@ -92,6 +94,13 @@ pub const OPS: &[Op] = &[
         .note("ONNX Runtime may lose NaN, and computes 0 for no integers; it is wrong about int64 of 2^31 and more along open axes")
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Min)),
     op("Prod")
+        .complex(|cx, node| {
+            let [product, sum]: [Handler; 2] = [
+                |cx, node| lower::reduce::numbers(cx, node, Reduction::Prod),
+                |cx, node| lower::reduce::numbers(cx, node, Reduction::Sum),
+            ];
+            of_elements(cx, node, product, sum)
+        })
         .shape(shape::reduce)
         .check(checks::distinct_axes)
         .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Prod), &["ReduceProd"])
@@ -99,16 +108,23 @@ pub const OPS: &[Op] = &[
     op("SegmentMax")
         .shape(shape::segment)
         .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Max), &["ScatterND", "Where"]),
-    op("SegmentMean")
+    by_parts("SegmentMean")
         .shape(shape::segment)
         .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Mean), &["ScatterND", "Div"]),
     op("SegmentMin")
         .shape(shape::segment)
         .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Min), &["ScatterND", "Where"]),
     op("SegmentProd")
+        .complex(|cx, node| {
+            let [product, sum]: [Handler; 2] = [
+                |cx, node| segment(cx, node, Segments::Sorted, Combine::Prod),
+                |cx, node| segment(cx, node, Segments::Sorted, Combine::Sum),
+            ];
+            of_elements(cx, node, product, sum)
+        })
         .shape(shape::segment)
         .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Prod), &["ScatterND"]),
-    op("SegmentSum")
+    by_parts("SegmentSum")
         .shape(shape::segment)
         .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Sum), &["ScatterND"]),
     op("Softmax")
@@ -142,7 +158,7 @@ pub const OPS: &[Op] = &[
     op("SparseToDense")
         .shape(|inputs, _| one(inputs.dtype(2)?, inputs.described_shape(1)?))
         .lower(lower::segment::sparse_to_dense, &["Expand", "ScatterND"]),
-    op("Sum")
+    by_parts("Sum")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
         .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Sum), &["ReduceSum"])
@@ -159,10 +175,17 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"]),
     op("UnsortedSegmentProd")
         .also(&["SegmentProdV2"])
+        .complex(|cx, node| {
+            let [product, sum]: [Handler; 2] = [
+                |cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod),
+                |cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum),
+            ];
+            of_elements(cx, node, product, sum)
+        })
         .shape(shape::unsorted_segment)
         .check(check::segments)
         .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), &["ScatterND"]),
-    op("UnsortedSegmentSum")
+    by_parts("UnsortedSegmentSum")
         .also(&["SegmentSumV2"])
         .shape(shape::unsorted_segment)
         .check(check::segments)

@@ -63,19 +63,6 @@ pub fn mfcc(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(DType::Float32, shape)])
 }
 
-/// A real tensor for a complex one.
-pub fn part(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let input = inputs.tensor_type(0)?;
-    one(declared_type(node, "Tout", input.dtype.part()), input.shape.clone())
-}
-
-pub fn complex(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let (a, b) = (inputs.shape(0)?, inputs.shape(1)?);
-    let shape = a.broadcast_with(b);
-    let shape = shape.ok_or_else(|| node.error(format!("parts of shapes {a} and {b} do not broadcast")))?;
-    one(declared_type(node, "Tout", DType::Complex64), shape)
-}
-
 /// A transform of the last `axes` of real samples, into the first half of the frequencies.
 pub fn rfft(inputs: &Inputs<'_>, node: &Node, axes: usize) -> Result<Vec<TensorType>> {
     let dtype = declared_type(node, "Tcomplex", DType::Complex64);

@@ -7,6 +7,8 @@ use self::lower::bessel::Scale;
 use self::lower::incomplete::Part;
 use self::lower::integrals::Wave;
 use super::{Op, op};
+use crate::ops::complex::arithmetic::both;
+use crate::ops::complex::functions;
 use crate::ops::infer::like_first_input;
 use crate::ops::math::shape::broadcast;
 
@@ -71,6 +73,9 @@ pub const OPS: &[Op] = &[
     op("NextAfter").shape(broadcast).lower(lower::numbers::next_after, &["Add", "Mul", "Where"]),
     op("Polygamma").shape(broadcast).lower(lower::gamma::polygamma, LOOP),
     op("Spence").shape(like_first_input).lower(lower::integrals::spence, TABLE),
-    op("Xlog1py").shape(broadcast).lower(lower::numbers::xlog1py, &["Log", "Mul", "Where"]),
+    op("Xlog1py")
+        .complex(|cx, node| both(cx, node, functions::xlog1py))
+        .shape(broadcast)
+        .lower(lower::numbers::xlog1py, &["Log", "Mul", "Where"]),
     op("Zeta").shape(broadcast).lower(lower::gamma::zeta, LOOP),
 ];

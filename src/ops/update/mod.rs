@@ -3,22 +3,22 @@
 pub mod lower;
 
 use self::lower::{Change, change};
-use super::{Op, op};
+use super::{Op, by_parts};
 use crate::ops::infer::like_first_input;
 
 const ALIASED: &str = "ops that read the tensor itself find it unchanged";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("InplaceAdd")
+    by_parts("InplaceAdd")
         .shape(like_first_input)
         .lower(|cx, node| change(cx, node, Change::Add), &["ScatterND"])
         .note(ALIASED),
-    op("InplaceSub")
+    by_parts("InplaceSub")
         .shape(like_first_input)
         .lower(|cx, node| change(cx, node, Change::Subtract), &["Neg", "ScatterND"])
         .note(ALIASED),
-    op("InplaceUpdate")
+    by_parts("InplaceUpdate")
         .shape(like_first_input)
         .lower(|cx, node| change(cx, node, Change::Replace), &["ScatterND"])
         .note(ALIASED),

@@ -1,4 +1,3 @@
 pub mod audio;
-pub mod complex;
 pub mod fourier;
 pub mod waves;
