@@ -110,6 +110,17 @@ impl Shape {
         }
     }
 
+    /// The shape of a tensor that has both shapes, as far as one of them is known.
+    pub fn intersection(&self, other: &Shape) -> Shape {
+        match (self.dims(), other.dims()) {
+            (Some(a), Some(b)) if a.len() == b.len() => {
+                Self::new(a.iter().zip(b).map(|(a, b)| a.or(*b)).collect())
+            }
+            (None, Some(_)) => other.clone(),
+            _ => self.clone(),
+        }
+    }
+
     /// Whether a tensor could have both shapes.
     pub fn is_compatible_with(&self, other: &Shape) -> bool {
         match (&self.0, &other.0) {

@@ -116,9 +116,9 @@ pub const OPS: &[Op] = &[
         .check(checks::described_shape)
         .lower(lower::main_diagonal::empty, &["Expand"]),
     by_parts("EnsureShape")
-        .shape(like_first_input)
+        .shape(shape::make::ensure_shape)
         .check(check::ensure_shape)
-        .lower(lower::basic::identity, &[]),
+        .lower(lower::basic::ensure_shape, &[]),
     by_parts("ExpandDims")
         .shape(shape::make::expand_dims)
         .lower(lower::join::expand_dims, &["Unsqueeze"])

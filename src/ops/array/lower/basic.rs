@@ -47,6 +47,15 @@ pub fn identity(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     cx.alias(node.into(), node.inputs[0])
 }
 
+/// The input. Where the op tells its rank, its axes have an order that others may read.
+pub fn ensure_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (input, shape) = (node.inputs[0], cx.shape(node.into()));
+    if cx.constant(input).is_none() && cx.shape(input).rank() != shape.rank() {
+        return cx.alias_in_layout(node.into(), input, Layout::tensorflow_of(shape));
+    }
+    cx.alias(node.into(), input)
+}
+
 /// Each output is the input with the same index.
 pub fn identities(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     for (port, &input) in node.inputs.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Ops that make tensors of others' shapes, join them and take them apart (`tensorflow/core/ops/array_ops.cc`).
 
 use crate::error::Result;
-use crate::graph::{Node, Shape, TensorType};
+use crate::graph::{Attr, Node, Shape, TensorType};
 use crate::ops::array::Parts;
 use crate::ops::infer::Inputs;
 use crate::ops::infer::one;
@@ -15,6 +15,16 @@ pub fn expand_dims(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     let mut dims = dims.to_vec();
     dims.insert(axis, Some(1));
     one(input.dtype, Shape::new(dims))
+}
+
+/// The shape of the input and the one that the op tells: the model ends with an error if they are not the same.
+pub fn ensure_shape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let shape = match node.attrs.get("shape") {
+        Some(Attr::Shape(shape)) => input.shape.intersection(shape),
+        _ => input.shape.clone(),
+    };
+    one(input.dtype, shape)
 }
 
 pub fn pack(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
