@@ -12,6 +12,7 @@ use crate::lower::folding::fold_into_convolution;
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Attributes};
 use crate::ops::nn::lower::open_windows::{self, SamePadding, same_padding};
+use crate::ops::nn::shape::pooled_channels;
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
 fn filter_layout(rank: usize) -> Vec<usize> {
@@ -99,6 +100,9 @@ fn emit_convolution(
 }
 
 pub fn max_pool(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    if let Some(size) = pooled_channels(&node) {
+        return open_windows::max_pool_of_channels(cx, node, size);
+    }
     if !follows_pad(cx, node.inputs[0]) {
         return pool(cx, node, "MaxPool", vec![]);
     }
