@@ -119,6 +119,7 @@ CASES = [
     ("boxes_in_no_colors", "DrawBoundingBoxesV2", dict(images=fed(none((1, 4, 4, 1), f32)), boxes=f32([[[0, 0, 0.7, 0.7], [0.3, 0.3, 1, 1]]]), colors=fed(none((0, 1), f32))), {}),
     ("permuted_open_lengths", "DataFormatVecPermute", dict(x=fed(i32([7, 5, 3, 2]), None)), dict(src_format="NHWC", dst_format="NCHW")),
     ("permuted_open_spatial_lengths", "DataFormatVecPermute", dict(x=fed(i64([[1, 2], [3, 4], [5, 6]]))), dict(src_format="NDHWC", dst_format="CWHDN")),
+    ("cepstrum_at_the_end_of_a_filter", "Mfcc", dict(spectrogram=fed(spread(2, 1, 17) + 2, 2, 1, 17), sample_rate=fed(i32(16000))), dict(lower_frequency_limit=300.0, upper_frequency_limit=2000.0, filterbank_channel_count=15, dct_coefficient_count=4)),
     ("sum_of_bytes", "AddN", dict(inputs=[fed(u8([250, 3]), 2), fed(u8([10, 4]), 2)])),
 ]
 
