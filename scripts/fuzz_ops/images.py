@@ -21,11 +21,20 @@ def kernel(case, dims, dtype="float32"):
     return case.argument(np.random.RandomState(case.rng.getrandbits(32)).randint(-8, 9, dims).astype(np.float32) / 4, dtype)
 
 
-def positions(lengths, extents, strides, padding):
-    """How many windows there are along each axis."""
-    if padding == "SAME":
-        return [-(-length // stride) for length, stride in zip(lengths, strides)]
-    return [max(0, -(-(length - extent + 1) // stride)) for length, extent, stride in zip(lengths, extents, strides)]
+def explicit(case, extents):
+    """A padding of two spatial axes that no window is in as a whole."""
+    pads = [case.integer(0, extents[side // 2] - 1) for side in range(4)]
+    return dict(padding="EXPLICIT", explicit_paddings=[0, 0, *pads, 0, 0])
+
+
+def positions(lengths, extents, ways):
+    """How many windows there are along each spatial axis."""
+    pads = ways.get("explicit_paddings", [0] * (2 * len(lengths) + 4))
+    counts = []
+    for axis, (length, extent) in enumerate(zip(lengths, extents)):
+        reach = length if ways["padding"] == "SAME" else length + sum(pads[2 * axis + 2 : 2 * axis + 4]) - extent + 1
+        counts.append(max(0, -(-reach // ways["strides"][axis + 1])))
+    return counts
 
 
 def without_least(case, tensor):
@@ -39,7 +48,9 @@ def conv(case):
     ways = window(case)
     if dilations[1] > 1:
         ways["strides"] = [1, 1, 1, 1]
-    filters = kernel(case, [case.integer(1, 3), case.integer(1, 3), x.shape[3], case.integer(1, 4)])
+    extents = case.integers(2, 1, 3)
+    ways |= explicit(case, extents) if case.chance(0.2) else {}
+    filters = kernel(case, [*extents, x.shape[3], case.integer(1, 4)])
     return case.op("Conv2D", True, input=x, filter=filters, dilations=dilations, **ways)
 
 
@@ -47,17 +58,19 @@ def depthwise(case):
     x = image(case)
     ways = window(case)
     ways["strides"][2] = ways["strides"][1]
-    filters = kernel(case, [case.integer(1, 3), case.integer(1, 3), x.shape[3], case.integer(1, 2)])
+    extents = case.integers(2, 1, 3)
+    ways |= explicit(case, extents) if case.chance(0.2) else {}
+    filters = kernel(case, [*extents, x.shape[3], case.integer(1, 2)])
     return case.op("DepthwiseConv2dNative", True, input=x, filter=filters, **ways)
 
 
 def conv_transposed(case):
-    ways = window(case)
+    extents, channels = case.integers(2, 1, 3), case.integer(1, 3)
+    ways = window(case) | (explicit(case, extents) if case.chance(0.2) else {})
     size = [case.integer(1, 2), case.integer(3, 7), case.integer(3, 7), case.integer(1, 3)]
-    height, width, channels = case.integer(1, 3), case.integer(1, 3), case.integer(1, 3)
-    out = positions(size[1:3], (height, width), ways["strides"][1:3], ways["padding"])
+    out = positions(size[1:3], extents, ways)
     x = case.tensor("float32", (4, 4), "plain", [size[0], *out, channels])
-    filters = kernel(case, [height, width, size[3], channels])
+    filters = kernel(case, [*extents, size[3], channels])
     return case.op("Conv2DBackpropInput", True, input_sizes=case.argument(size), filter=filters, out_backprop=x, **ways)
 
 
@@ -72,6 +85,11 @@ def bias_add(name):
     return make
 
 
+def of_channels(case, x):
+    """A window over channels instead of pixels, of which a whole number is beside each other."""
+    return [1, 1, 1, case.choose([count for count in range(1, x.shape[3] + 1) if x.shape[3] % count == 0])]
+
+
 def pool(name):
     def make(case):
         x = image(case, kind="special" if name == "MaxPool" else "plain")
@@ -81,6 +99,10 @@ def pool(name):
         ksize = [1, *(min(case.integer(1, 3), max(length, 1)) for length in x.shape[1:3]), 1]
         if name == "AvgPool":
             return case.op(name, True, value=x, ksize=ksize, **ways)
+        if case.chance(0.15):
+            ways |= explicit(case, ksize[1:3])
+        elif case.chance(0.15):
+            ksize = ways["strides"] = of_channels(case, x)
         return case.op(name, input=x, ksize=ksize, **ways)
 
     return make

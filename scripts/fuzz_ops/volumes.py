@@ -37,7 +37,7 @@ def conv_transposed(case):
     ways = window(case, extents)
     # ConvTranspose of no elements ends the process of ONNX Runtime.
     size = [case.integer(1, 2), *(case.integer(extent, 6) for extent in extents), case.integer(1, 3)]
-    out = images.positions(size[1:4], extents, ways["strides"][1:4], ways["padding"])
+    out = images.positions(size[1:4], extents, ways)
     x = case.tensor(dtype, (5, 5), "plain", [size[0], *out, channels])
     filters = images.kernel(case, [*extents, size[4], channels], dtype)
     sizes = case.index_argument(size)

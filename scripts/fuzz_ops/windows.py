@@ -10,13 +10,9 @@ def depthwise_transposed(case):
     stride = case.integer(1, 3)
     size = [case.integer(1, 2), *case.integers(2, 3, 7), case.integer(1, 3)]
     extents, multiplier = case.integers(2, 1, 3), case.integer(1, 2)
-    ways = dict(strides=[1, stride, stride, 1], padding=case.choose(["SAME", "VALID", "EXPLICIT"]))
-    lengths = size[1:3]
-    if ways["padding"] == "EXPLICIT":
-        pads = [case.integer(0, extents[side // 2] - 1) for side in range(4)]
-        ways["explicit_paddings"] = [0, 0, *pads, 0, 0]
-        lengths = [length + pads[2 * axis] + pads[2 * axis + 1] for axis, length in enumerate(lengths)]
-    out = images.positions(lengths, extents, [stride, stride], ways["padding"])
+    ways = dict(strides=[1, stride, stride, 1], padding=case.choose(["SAME", "VALID"]))
+    ways |= images.explicit(case, extents) if case.chance(0.3) else {}
+    out = images.positions(size[1:3], extents, ways)
     x = case.tensor(dtype, (4, 4), "plain", [size[0], *out, size[3] * multiplier])
     filters = images.kernel(case, [*extents, size[3], multiplier], dtype)
     name = "DepthwiseConv2dNativeBackpropInput"
@@ -33,8 +29,7 @@ def max_pool_v2(case):
     x, ksize = pooled(case, NUMBERS)
     ways = images.window(case)
     if case.chance(0.2):
-        depth = case.choose([n for n in range(1, x.shape[3] + 1) if x.shape[3] % n == 0])
-        ksize, ways["strides"] = [1, 1, 1, depth], [1, 1, 1, depth]
+        ksize = ways["strides"] = images.of_channels(case, x)
     sizes, strides = case.argument(ksize), case.argument(ways["strides"])
     return case.op("MaxPoolV2", input=x, ksize=sizes, strides=strides, padding=ways["padding"])
 
