@@ -120,7 +120,7 @@ CASES = [
     ("permuted_open_lengths", "DataFormatVecPermute", dict(x=fed(i32([7, 5, 3, 2]), None)), dict(src_format="NHWC", dst_format="NCHW")),
     ("permuted_open_spatial_lengths", "DataFormatVecPermute", dict(x=fed(i64([[1, 2], [3, 4], [5, 6]]))), dict(src_format="NDHWC", dst_format="CWHDN")),
     ("cepstrum_at_the_end_of_a_filter", "Mfcc", dict(spectrogram=fed(spread(2, 1, 17) + 2, 2, 1, 17), sample_rate=fed(i32(16000))), dict(lower_frequency_limit=300.0, upper_frequency_limit=2000.0, filterbank_channel_count=15, dct_coefficient_count=4)),
-    ("transposed_depthwise_by_an_open_filter", "DepthwiseConv2dNativeBackpropInput", dict(input_sizes=i32([1, 5, 5, 2]), filter=fed(spread(2, 3, 2, 2)), out_backprop=fed(spread(1, 3, 3, 4))), dict(strides=[1, 2, 2, 1], padding="SAME")),
+    ("transposed_depthwise_by_an_open_filter", "DepthwiseConv2dNativeBackpropInput", dict(input_sizes=i32([1, 5, 5, 2]), filter=fed(spread(2, 3, 2, 2), None, None, 2, None), out_backprop=fed(spread(1, 3, 3, 4))), dict(strides=[1, 2, 2, 1], padding="SAME")),
     ("sum_of_bytes", "AddN", dict(inputs=[fed(u8([250, 3]), 2), fed(u8([10, 4]), 2)])),
 ]
 
