@@ -3,13 +3,9 @@
 import numpy as np
 
 
-def numbers(case):
-    return np.random.RandomState(case.rng.getrandbits(32))
-
-
 def corners(case, *dims):
     """Boxes on a grid, where overlaps are the same at times, or anywhere; their first corner may be any of the four."""
-    of = numbers(case)
+    of = case.numbers()
     points = of.randint(0, 5, [*dims, 2, 2]) / 4 if case.chance(0.5) else of.uniform(-0.2, 1.3, [*dims, 2, 2])
     points = points if case.chance(0.2) else np.sort(points, -2)
     return points.reshape(*dims, 4).astype("float32")
@@ -17,7 +13,7 @@ def corners(case, *dims):
 
 def scores_of(case, *dims, ties=0.4):
     """Scores of which some are the same, or none are."""
-    of, count = numbers(case), int(np.prod(dims))
+    of, count = case.numbers(), int(np.prod(dims))
     values = of.randint(-2, 6, count) / 4 if case.chance(ties) else of.permutation(count) / 8 - 0.5
     return values.reshape(dims).astype("float32")
 
@@ -47,7 +43,7 @@ def suppression(name):
 
 def suppression_of_overlaps(case):
     count = case.integer(0, 6)
-    given = dict(overlaps=case.argument(numbers(case).randint(0, 9, [count, count]) / 8, "float32"))
+    given = dict(overlaps=case.argument(case.numbers().randint(0, 9, [count, count]) / 8, "float32"))
     given |= dict(scores=case.argument(scores_of(case, count), "float32"), max_output_size=case.argument(case.integer(0, 7)))
     given |= dict(overlap_threshold=threshold(case), score_threshold=least_score(case))
     return case.op("NonMaxSuppressionWithOverlaps", **given)
@@ -67,8 +63,8 @@ def combined(case):
 def drawn(case):
     dims = [case.integer(0, 2), *case.integers(2, 1, 7), case.choose([1, 3, 4])]
     x = case.tensor(["float32", "float16"], (4, 4), "plain", dims)
-    boxes = numbers(case).uniform(-0.3, 1.3, (dims[0], case.integer(0, 4), 4))
-    colors = numbers(case).randint(0, 9, [case.integer(0, 3), case.integer(dims[3], 4)]) / 8
+    boxes = case.numbers().uniform(-0.3, 1.3, (dims[0], case.integer(0, 4), 4))
+    colors = case.numbers().randint(0, 9, [case.integer(0, 3), case.integer(dims[3], 4)]) / 8
     return case.op("DrawBoundingBoxesV2", images=x, boxes=case.argument(boxes, "float32"), colors=case.argument(colors, "float32"))
 
 

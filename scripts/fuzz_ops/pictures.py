@@ -4,15 +4,11 @@ import images
 import numpy as np
 
 
-def numbers(case):
-    return np.random.RandomState(case.rng.getrandbits(32))
-
-
 def pixels(case):
     """Images with three channels: numbers of which many are the same, since the largest of them says how. The largest of no channels
     has another shape in ONNX Runtime."""
     dims = [*case.integers(case.integer(2, 4), 1, 3), 3]
-    of = numbers(case)
+    of = case.numbers()
     return case.feed((of.randint(0, 9, dims) / 8 if case.chance(0.7) else of.uniform(-0.5, 2, dims)).astype("float32"))
 
 
@@ -36,7 +32,7 @@ def glimpse(name):
         ways = dict(centered=case.chance(0.5), normalized=case.chance(0.5), uniform_noise=case.chance(0.2))
         ways["noise"] = case.choose(["zero", "zero", "gaussian", "uniform"])
         scale = 1.5 if ways["normalized"] else 5
-        offsets = numbers(case).randint(-8, 9, [x.shape[0], 2]) / 8 * scale
+        offsets = case.numbers().randint(-8, 9, [x.shape[0], 2]) / 8 * scale
         given = dict(input=x, size=case.argument(size), offsets=case.argument(offsets, "float32"))
         # Noise is another each time, and none where the whole window is in the image.
         results = [case.op(name, **given, **ways) for _ in range(2)]
@@ -50,7 +46,7 @@ def glimpse(name):
 def projective(name):
     def make(case):
         x = images.image(case, ["float32", "float64", "float16", "uint8", "int32", "int64"])
-        count, of = case.choose([1, x.shape[0]]), numbers(case)
+        count, of = case.choose([1, x.shape[0]]), case.numbers()
         transforms = of.randint(-8, 9, [count, 8]) / 8.0
         transforms[:, [2, 5]] *= 4
         if case.chance(0.7):

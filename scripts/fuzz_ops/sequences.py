@@ -1,7 +1,5 @@
 """Ops on sequences: cells and layers of recurrent networks, the labels that a network reads, and sound."""
 
-import numpy as np
-
 CELL = ["float32", "float32", "float32", "float16"]
 
 
@@ -13,7 +11,7 @@ def sizes(case):
 def lstm(case, steps, inputs, units, batch):
     """What a cell or a layer of cells reads."""
     dtype = case.choose(CELL)
-    weight = lambda *dims: case.argument(np.random.RandomState(case.rng.getrandbits(32)).normal(size=dims) / 2, dtype)
+    weight = lambda *dims: case.argument(case.numbers().normal(size=dims) / 2, dtype)
     x = case.tensor(dtype, (0, 9), "plain", [*steps, batch, inputs])
     state = [case.tensor(dtype, (2, 2), "plain", [batch, units]) for _ in range(2)]
     peepholes = {name: weight(units) for name in ("wci", "wcf", "wco")}
@@ -47,7 +45,7 @@ def block_lstm(name):
 def gru_cell(case):
     inputs, units = sizes(case)
     batch = case.integer(0 if case.chance(0.1) else 1, 3)
-    weight = lambda *dims: case.argument(np.random.RandomState(case.rng.getrandbits(32)).normal(size=dims) / 2, "float32")
+    weight = lambda *dims: case.argument(case.numbers().normal(size=dims) / 2, "float32")
     given = dict(x=case.tensor("float32", (2, 2), "plain", [batch, inputs]), h_prev=case.tensor("float32", (2, 2), "plain", [batch, units]))
     given |= dict(w_ru=weight(inputs + units, 2 * units), w_c=weight(inputs + units, units), b_ru=weight(2 * units), b_c=weight(units))
     return case.op("GRUBlockCell", True, **given)
@@ -56,7 +54,7 @@ def gru_cell(case):
 def greedy_decoder(case):
     steps, batch, classes = case.integer(1, 5), case.integer(1, 3), case.integer(1, 4)
     # On a grid, so that several labels are the likeliest ones.
-    inputs = np.random.RandomState(case.rng.getrandbits(32)).randint(-4, 5, [steps, batch, classes]) / 4
+    inputs = case.numbers().randint(-4, 5, [steps, batch, classes]) / 4
     x = case.feed(inputs.astype(case.choose(["float32", "float64"])))
     lengths = case.argument(case.integers(batch, 0, steps))
     ways = dict(merge_repeated=case.chance(0.5), blank_index=case.choose([-1, -1, case.integer(-classes, classes - 1)]))
@@ -71,7 +69,7 @@ def audio_spectrogram(case):
 
 def mfcc(case):
     dims = [case.integer(1, 2), case.integer(1, 3), case.integer(3, 33)]
-    x = case.feed(np.random.RandomState(case.rng.getrandbits(32)).uniform(0, 9, dims).astype("float32"))
+    x = case.feed(case.numbers().uniform(0, 9, dims).astype("float32"))
     channels = case.integer(2, 20)
     ways = dict(filterbank_channel_count=channels, dct_coefficient_count=case.integer(1, channels))
     ways |= dict(lower_frequency_limit=case.choose([20.0, 300.0]), upper_frequency_limit=case.choose([4000.0, 3500.0, 2000.0]))
