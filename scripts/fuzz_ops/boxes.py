@@ -35,7 +35,11 @@ def suppression(name):
         if name == "NonMaxSuppression":
             return case.op(name, **given, iou_threshold=case.choose([0.0, 0.3, 0.5, 1.0]))
         given |= dict(iou_threshold=threshold(case, dtype), score_threshold=least_score(case, dtype))
-        given["soft_nms_sigma"] = case.argument(case.choose([0, 0, 0.5, 1.0]), dtype)
+        sigma = case.choose([0, 0, 0.5, 1.0])
+        if sigma:
+            # Negative scores grow, and TensorFlow orders some of them by what they were before: docs/ops.md.
+            given["scores"] = case.argument(np.abs(given["scores"].value), dtype)
+        given["soft_nms_sigma"] = case.argument(sigma, dtype)
         return case.op(name, True, **given, pad_to_max_output_size=case.chance(0.4))
 
     return make

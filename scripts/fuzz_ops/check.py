@@ -89,6 +89,9 @@ def check(seed, only, binary, folder, say=lambda stage: None):
     model = os.path.join(folder, "model.onnx")
     command = [binary, "convert", os.path.join(folder, "graph.pb"), model, "--opset", str(case.opset), "--outputs", ",".join(results)]
     command += ["--inputs", ",".join(feeds)] if feeds else []
+    # Where a default is no result of an input, the placeholder may be meant as an input itself.
+    defaults = [node.name for node in graph.node if node.op == "PlaceholderWithDefault"]
+    command += ["--use-default", ",".join(defaults)] if defaults else []
     with open(os.path.join(folder, "command"), "w") as file:
         file.write(" ".join(command) + "\n")
     say("tf2onnx-rs")
