@@ -81,7 +81,9 @@ pub const OPS: &[Op] = &[
             |cx, node| non_max_suppression(cx, node, Parameter::Input(3)),
             &["NonMaxSuppression", "Pad", "Loop"],
         )
-        .note("where sigma is not 0, TensorFlow may choose other ones of the boxes whose scores are negative"),
+        .note(
+            "where sigma is not 0, TensorFlow may choose other ones of the boxes whose scores are negative",
+        ),
     op("NonMaxSuppressionWithOverlaps")
         .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
         .lower(lower::greedy::with_overlaps, &["Loop", "ArgMax", "Gather", "Where"]),
