@@ -163,6 +163,21 @@ fn numbers_that_tensorflows_kernels_do_not_read_are_refused() {
 }
 
 #[test]
+fn windows_over_the_batch_and_paddings_of_the_channels_are_refused() {
+    let images = placeholder("x", "DT_FLOAT", &shape(&[2, 9, 9, 1]));
+    let ones = ("strides", "list { i: 1 i: 1 i: 1 i: 1 }");
+    let valid = ("padding", "s: \"VALID\"");
+    let batch = ("ksize", "list { i: 2 i: 1 i: 1 i: 1 }");
+    let said = refused(&[images.clone(), node("y", "MaxPool", &["x"], &[FLOAT, batch, ones, valid])]);
+    assert!(said.contains("its ksize [2, 1, 1, 1] are not 1 for the batch and the channels"), "{said}");
+    let pads = ("explicit_paddings", "list { i: 0 i: 0 i: 1 i: 1 i: 1 i: 1 i: 0 i: 2 }");
+    let padded = [FLOAT, ones, ("padding", "s: \"EXPLICIT\""), pads];
+    let convolution = node("y", "Conv2D", &["x", "f"], &padded);
+    let said = refused(&[images, constant("f", &[2, 2, 1, 1], 1.0), convolution]);
+    assert!(said.contains("its explicit_paddings pad the batch or the channels"), "{said}");
+}
+
+#[test]
 fn a_band_keeps_a_side_of_any_negative_number_of_diagonals() {
     let folder = TempDir::new().unwrap();
     let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));

@@ -72,6 +72,10 @@ class Case:
     def choose(self, options):
         return self.rng.choice(options)
 
+    def numbers(self):
+        """Random arrays."""
+        return np.random.RandomState(self.rng.getrandbits(32))
+
     def axis(self, tensor):
         return self.rng.randint(-tensor.rank, tensor.rank - 1)
 

@@ -5,23 +5,32 @@ import re
 import subprocess
 
 import arrays
+import boxes
 import case as cases
 import complexes
 import control
 import elementwise
+import forwarding
 import functions
 import images
 import linalg
 import numpy as np
 import onnxruntime
+import pictures
 import quantization
 import rare
 import reductions
+import sequences
 import sets
 import sparse
 import strings
+import volumes
+import windows
 
-FAMILIES = [elementwise, arrays, reductions, images, functions, linalg, complexes, rare, sparse, quantization, strings, control, sets]
+FAMILIES = [
+    elementwise, arrays, reductions, images, windows, volumes, pictures, boxes, functions, linalg, complexes, rare, sparse, sets, quantization,
+    strings, sequences, forwarding, control,
+]
 OPS = {name: make for family in FAMILIES for name, make in family.OPS.items()}
 # What is computed in another order may differ by so much of the value, or of the largest value of the tensor.
 TOLERANCES = [
@@ -66,9 +75,10 @@ def build(seed, only=None):
         except cases.Refused:
             if name == only:
                 raise
-    if not case.ops():
+    graph, feeds, results = case.graph_def()
+    if not results:
         raise cases.Refused("TensorFlow computes none of its ops")
-    return case, *case.graph_def()
+    return case, graph, feeds, results
 
 
 def check(seed, only, binary, folder, say=lambda stage: None):
@@ -86,6 +96,9 @@ def check(seed, only, binary, folder, say=lambda stage: None):
     model = os.path.join(folder, "model.onnx")
     command = [binary, "convert", os.path.join(folder, "graph.pb"), model, "--opset", str(case.opset), "--outputs", ",".join(results)]
     command += ["--inputs", ",".join(feeds)] if feeds else []
+    # Where a default is no result of an input, the placeholder may be meant as an input itself.
+    defaults = [node.name for node in graph.node if node.op == "PlaceholderWithDefault"]
+    command += ["--use-default", ",".join(defaults)] if defaults else []
     with open(os.path.join(folder, "command"), "w") as file:
         file.write(" ".join(command) + "\n")
     say("tf2onnx-rs")

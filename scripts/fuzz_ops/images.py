@@ -1,6 +1,7 @@
 """Ops on images: convolutions, pooling, sizes, blocks, boxes. What they compute is stored with its channels second."""
 
 import numpy as np
+from values import NUMBERS
 
 
 def image(case, dtypes=("float32",), kind="plain", channels=None, least=1):
@@ -16,8 +17,29 @@ def window(case):
     return dict(strides=[1, case.integer(1, 3), case.integer(1, 3), 1], padding=case.choose(["SAME", "VALID"]))
 
 
-def kernel(case, dims):
-    return case.argument(np.random.RandomState(case.rng.getrandbits(32)).randint(-8, 9, dims).astype(np.float32) / 4, "float32")
+def kernel(case, dims, dtype="float32"):
+    return case.argument(np.random.RandomState(case.rng.getrandbits(32)).randint(-8, 9, dims).astype(np.float32) / 4, dtype)
+
+
+def explicit(case, extents):
+    """A padding of two spatial axes that no window is in as a whole."""
+    pads = [case.integer(0, extents[side // 2] - 1) for side in range(4)]
+    return dict(padding="EXPLICIT", explicit_paddings=[0, 0, *pads, 0, 0])
+
+
+def positions(lengths, extents, ways):
+    """How many windows there are along each spatial axis."""
+    pads = ways.get("explicit_paddings", [0] * (2 * len(lengths) + 4))
+    counts = []
+    for axis, (length, extent) in enumerate(zip(lengths, extents)):
+        reach = length if ways["padding"] == "SAME" else length + sum(pads[2 * axis + 2 : 2 * axis + 4]) - extent + 1
+        counts.append(max(0, -(-reach // ways["strides"][axis + 1])))
+    return counts
+
+
+def without_least(case, tensor):
+    """The tensor, or another one where it has -infinity: TensorFlow's least number is the least finite one."""
+    return case.feed(np.maximum(tensor.value, -1000)) if tensor.value.dtype.kind == "f" and np.isneginf(tensor.value).any() else tensor
 
 
 def conv(case):
@@ -26,7 +48,9 @@ def conv(case):
     ways = window(case)
     if dilations[1] > 1:
         ways["strides"] = [1, 1, 1, 1]
-    filters = kernel(case, [case.integer(1, 3), case.integer(1, 3), x.shape[3], case.integer(1, 4)])
+    extents = case.integers(2, 1, 3)
+    ways |= explicit(case, extents) if case.chance(0.2) else {}
+    filters = kernel(case, [*extents, x.shape[3], case.integer(1, 4)])
     return case.op("Conv2D", True, input=x, filter=filters, dilations=dilations, **ways)
 
 
@@ -34,39 +58,51 @@ def depthwise(case):
     x = image(case)
     ways = window(case)
     ways["strides"][2] = ways["strides"][1]
-    filters = kernel(case, [case.integer(1, 3), case.integer(1, 3), x.shape[3], case.integer(1, 2)])
+    extents = case.integers(2, 1, 3)
+    ways |= explicit(case, extents) if case.chance(0.2) else {}
+    filters = kernel(case, [*extents, x.shape[3], case.integer(1, 2)])
     return case.op("DepthwiseConv2dNative", True, input=x, filter=filters, **ways)
 
 
 def conv_transposed(case):
-    ways = window(case)
+    extents, channels = case.integers(2, 1, 3), case.integer(1, 3)
+    ways = window(case) | (explicit(case, extents) if case.chance(0.2) else {})
     size = [case.integer(1, 2), case.integer(3, 7), case.integer(3, 7), case.integer(1, 3)]
-    height, width, channels = case.integer(1, 3), case.integer(1, 3), case.integer(1, 3)
-    out = []
-    for length, extent, stride in zip(size[1:3], (height, width), ways["strides"][1:3]):
-        out.append(-(-length // stride) if ways["padding"] == "SAME" else -(-(length - extent + 1) // stride))
+    out = positions(size[1:3], extents, ways)
     x = case.tensor("float32", (4, 4), "plain", [size[0], *out, channels])
-    filters = kernel(case, [height, width, size[3], channels])
+    filters = kernel(case, [*extents, size[3], channels])
     return case.op("Conv2DBackpropInput", True, input_sizes=case.argument(size), filter=filters, out_backprop=x, **ways)
 
 
-def bias_add(case):
-    x = case.tensor(["float32", "float64", "int32", "int64"], (2, 5), kind="plain")
-    return case.op("BiasAdd", value=x, bias=case.tensor(x.dtype, (1, 1), kind="plain", shape=x.shape[-1:]))
+def bias_add(name):
+    def make(case):
+        x = case.tensor(NUMBERS, (2, 5), kind="plain")
+        is_second = name == "BiasAdd" and x.rank > 2 and case.chance(0.3)
+        ways = dict(data_format="NCHW") if is_second else {}
+        bias = case.tensor(x.dtype, (1, 1), kind="plain", shape=[x.shape[1 if is_second else -1]])
+        return case.op(name, value=x, bias=bias, **ways)
+
+    return make
+
+
+def of_channels(case, x):
+    """A window over channels instead of pixels, of which a whole number is beside each other."""
+    return [1, 1, 1, case.choose([count for count in range(1, x.shape[3] + 1) if x.shape[3] % count == 0])]
 
 
 def pool(name):
     def make(case):
         x = image(case, kind="special" if name == "MaxPool" else "plain")
-        x = case.without_nan(x)
+        x = without_least(case, case.without_nan(x))
         ways = window(case)
         # Images that are smaller than the window: docs/ops.md.
         ksize = [1, *(min(case.integer(1, 3), max(length, 1)) for length in x.shape[1:3]), 1]
-        if np.isneginf(x.value).any():
-            # TensorFlow's least number is the least finite one.
-            x = case.feed(np.maximum(x.value, -1000))
         if name == "AvgPool":
             return case.op(name, True, value=x, ksize=ksize, **ways)
+        if case.chance(0.15):
+            ways |= explicit(case, ksize[1:3])
+        elif case.chance(0.15):
+            ksize = ways["strides"] = of_channels(case, x)
         return case.op(name, input=x, ksize=ksize, **ways)
 
     return make
@@ -74,13 +110,14 @@ def pool(name):
 
 def batch_norm(name):
     def make(case):
-        x = image(case)
-        channels = [x.shape[3]]
+        x = image(case, ["float32", "float16"] if name != "FusedBatchNorm" else ["float32"])
+        data_format = case.choose(["NHWC", "NHWC", "NCHW"])
+        channels = [x.shape[data_format.index("C")]]
         numbers = np.random.RandomState(case.rng.getrandbits(32))
         scale, offset, mean = [case.constant(numbers.randn(*channels).astype(np.float32)) for _ in range(3)]
         variance = case.constant(numbers.rand(*channels).astype(np.float32))
-        extra = {} if name == "FusedBatchNorm" else {"U": "float32"}
-        results = case.op(name, True, x=x, scale=scale, offset=offset, mean=mean, variance=variance, is_training=False)
+        given = dict(x=x, scale=scale, offset=offset, mean=mean, variance=variance)
+        results = case.op(name, True, **given, epsilon=case.choose([1e-4, 0.01]), data_format=data_format, is_training=False)
         for rest in results[1:]:
             # What training computes.
             rest.is_hidden = True
@@ -190,11 +227,12 @@ def suppression(name):
 
 
 OPS = {
-    "Conv2D": conv, "DepthwiseConv2dNative": depthwise, "Conv2DBackpropInput": conv_transposed, "BiasAdd": bias_add,
+    "Conv2D": conv, "DepthwiseConv2dNative": depthwise, "Conv2DBackpropInput": conv_transposed,
     "MaxPool": pool("MaxPool"), "AvgPool": pool("AvgPool"), "CropAndResize": crop_and_resize, "SpaceToBatchND": space_to_batch,
     "BatchToSpaceND": batch_to_space, "SpaceToDepth": depth("SpaceToDepth"), "DepthToSpace": depth("DepthToSpace"),
     "ExtractImagePatches": patches, "LRN": lrn, "RGBToHSV": color("RGBToHSV"), "HSVToRGB": color("HSVToRGB"),
 }
-OPS |= {name: batch_norm(name) for name in ("FusedBatchNorm", "FusedBatchNormV3")}
+OPS |= {name: bias_add(name) for name in ("BiasAdd", "BiasAddV1")}
+OPS |= {name: batch_norm(name) for name in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")}
 OPS |= {f"Resize{kind}": resize(f"Resize{kind}") for kind in ("Area", "Bicubic", "Bilinear", "NearestNeighbor")}
 OPS |= {f"NonMaxSuppressionV{n}": suppression(f"NonMaxSuppressionV{n}") for n in (2, 3, 4)}

@@ -50,8 +50,13 @@ def as_string(case):
     return case.op("AsString", input=case.tensor(values.INTEGERS + ["bool"]))
 
 
-def match(case):
-    return case.op("StaticRegexFullMatch", input=words(case), pattern=case.choose(["[a-z,]*", r"-?\d+", "", "a|.*c"]))
+def match(name):
+    def make(case):
+        pattern = case.choose(["[a-z,]*", r"-?\d+", "", "a|.*c"])
+        is_input = name == "RegexFullMatch"
+        return case.op(name, input=words(case), pattern=case.constant(np.array(pattern.encode(), object)) if is_input else pattern)
+
+    return make
 
 
 def equal(case):
@@ -61,6 +66,7 @@ def equal(case):
 
 OPS = {
     "StringJoin": join, "ReduceJoin": reduce_join, "StringLower": in_case("StringLower"), "StringUpper": in_case("StringUpper"),
-    "StringToNumber": to_number, "AsString": as_string, "StaticRegexFullMatch": match, "EqualStrings": equal,
+    "StringToNumber": to_number, "AsString": as_string, "EqualStrings": equal,
 }
+OPS |= {name: match(name) for name in ("RegexFullMatch", "StaticRegexFullMatch")}
 OPS |= {name: split(name) for name in ("StringSplit", "StringSplitV2")}

@@ -13,6 +13,21 @@ image = np.arange(2 * 7 * 5 * 3, dtype=f32).reshape(2, 7, 5, 3) % 11
 none = np.zeros
 
 
+channels = np.float32([3, -1, 0, 7, -2, -5, 1, 1]).repeat(4)[np.arange(32) * 5 % 32].reshape(2, 2, 2, 4)
+
+
+def spread(*dims):
+    """Numbers of which no two are the same."""
+    return np.linspace(-1, 1, int(np.prod(dims)), dtype=f32).reshape(dims)
+
+
+def lstm(given, x):
+    """The inputs of a cell of two units that reads three numbers, for a batch of two."""
+    state = dict(cs_prev=given(spread(2, 2)), h_prev=given(-spread(2, 2)))
+    weights = dict(w=given(spread(5, 8)), b=given(spread(8)), wci=spread(2), wcf=-spread(2), wco=f32([1, 0.5]))
+    return dict(x=given(x), **state, **weights)
+
+
 def fed(value, *dims):
     """An input whose shape is known to be `dims`, or not even its rank is."""
     return value, list(dims) if dims else None
@@ -95,6 +110,21 @@ CASES = [
     ("diagonals_of_no_matrices", "MatrixDiagPartV2", dict(input=fed(none((0, 4, 3), f32), None, 4, 3), k=i32([-1, 1]), padding_value=f32(0))),
     ("sparse_tensor_of_ragged_matrices", "RaggedTensorToSparse", dict(rt_nested_splits=[fed(i64([0, 2, 2, 5]), None)], rt_dense_values=fed(rows.reshape(5, 2), None, None))),
     ("sparse_tensor_of_ragged_rows_of_nothing", "RaggedTensorToSparse", dict(rt_nested_splits=[i64([0, 1])], rt_dense_values=fed(none((1, 0, 2), i32), 1, None, 2))),
+    ("max_pool_of_channels", "MaxPool", dict(input=fed(channels, None, 2, 2, 4)), dict(ksize=[1, 1, 1, 2], strides=[1, 1, 1, 2], padding="SAME")),
+    ("max_pool_of_channels_by_inputs", "MaxPoolV2", dict(input=fed(channels), ksize=i32([1, 1, 1, 2]), strides=i32([1, 1, 1, 2])), dict(padding="VALID")),
+    ("max_pool_of_open_channels", "MaxPoolV2", dict(input=fed(channels, 2, 2, 2, 4), ksize=fed(i32([1, 1, 1, 4]), 4), strides=fed(i32([1, 1, 1, 4]), 4)), dict(padding="SAME")),
+    ("places_of_zeros_among_bytes", "MaxPoolWithArgmax", dict(input=fed(u8([0, 0, 3, 0, 0, 0, 0, 9]).reshape(1, 4, 1, 2), 1, 4, 1, 2)), dict(ksize=[1, 2, 1, 1], strides=[1, 2, 1, 1], padding="VALID")),
+    ("resized_and_padded_float16", "FusedResizeAndPadConv2D", dict(input=fed(np.float16([1, 2, 3, 4]).reshape(1, 2, 2, 1), 1, 2, 2, 1), size=i32([4, 4]), paddings=i32([[0, 0], [1, 1], [1, 0], [0, 0]]), filter=np.float16([1, -1]).reshape(2, 1, 1, 1)), dict(mode="REFLECT", strides=[1, 1, 1, 1], padding="VALID")),
+    ("block_lstm_of_no_steps", "BlockLSTM", dict(seq_len_max=fed(i64(0)), **lstm(fed, x=none((0, 2, 3), f32))), dict(cell_clip=3.0, forget_bias=1.0)),
+    ("block_lstm_of_open_units", "BlockLSTMV2", dict(seq_len_max=i64(2), **lstm(fed, x=spread(2, 2, 3))), dict(cell_clip=0.0, use_peephole=True)),
+    ("lstm_cell_of_open_units", "LSTMBlockCell", lstm(fed, x=spread(2, 3)), dict(cell_clip=0.5, forget_bias=0.0)),
+    ("boxes_in_open_colors", "DrawBoundingBoxesV2", dict(images=fed(none((1, 4, 4, 3), f32)), boxes=f32([[[0, 0, 0.7, 0.7], [0.3, 0.3, 1, 1]]]), colors=fed(f32([[0.25, 0.5, 0.75, 1]]))), {}),
+    ("boxes_in_no_colors", "DrawBoundingBoxesV2", dict(images=fed(none((1, 4, 4, 1), f32)), boxes=f32([[[0, 0, 0.7, 0.7], [0.3, 0.3, 1, 1]]]), colors=fed(none((0, 1), f32))), {}),
+    ("permuted_open_lengths", "DataFormatVecPermute", dict(x=fed(i32([7, 5, 3, 2]), None)), dict(src_format="NHWC", dst_format="NCHW")),
+    ("permuted_open_spatial_lengths", "DataFormatVecPermute", dict(x=fed(i64([[1, 2], [3, 4], [5, 6]]))), dict(src_format="NDHWC", dst_format="CWHDN")),
+    ("cepstrum_at_the_end_of_a_filter", "Mfcc", dict(spectrogram=fed(spread(2, 1, 17) + 2, 2, 1, 17), sample_rate=fed(i32(16000))), dict(lower_frequency_limit=300.0, upper_frequency_limit=2000.0, filterbank_channel_count=15, dct_coefficient_count=4)),
+    ("transposed_depthwise_by_an_open_filter", "DepthwiseConv2dNativeBackpropInput", dict(input_sizes=i32([1, 5, 5, 2]), filter=fed(spread(2, 3, 2, 2), None, None, 2, None), out_backprop=fed(spread(1, 3, 3, 4))), dict(strides=[1, 2, 2, 1], padding="SAME")),
+    ("rank_that_is_ensured", "EnsureShape", dict(input=fed(image)), dict(shape=[2, 7, None, 3])),
     ("sum_of_bytes", "AddN", dict(inputs=[fed(u8([250, 3]), 2), fed(u8([10, 4]), 2)])),
 ]
 

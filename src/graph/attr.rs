@@ -173,6 +173,12 @@ impl DataFormat {
         let spatial_rank = per_axis.len().saturating_sub(2);
         per_axis.iter().copied().skip(first).take(spatial_rank).collect()
     }
+
+    /// Of one number per axis, whether those of the batch and of the channels are `expected`.
+    fn has_others<T: PartialEq>(self, per_axis: &[T], expected: &T) -> bool {
+        let others = [0, self.channel_axis(per_axis.len())];
+        others.iter().all(|&axis| per_axis.get(axis).is_none_or(|value| value == expected))
+    }
 }
 
 impl Node {
@@ -247,7 +253,8 @@ impl Node {
     ///
     /// # Errors
     /// If the list is not one positive number per axis of a tensor of `rank`. TensorFlow's kernels read 32 bits of them, and refuse more:
-    /// `GetNodeAttr` in `tensorflow/core/framework/node_def_util.cc`.
+    /// `GetNodeAttr` in `tensorflow/core/framework/node_def_util.cc`. If it is not 1 for the batch and the channels, which only max
+    /// pooling puts together (`tensorflow/core/kernels/pooling_ops_common.cc`).
     pub fn spatial_sizes(&self, name: &str, rank: usize) -> Result<Vec<usize>> {
         let values = self.ints(name);
         if values.is_empty() {
@@ -256,7 +263,13 @@ impl Node {
         let size = |&value: &i64| usize::try_from(i32::try_from(value).ok()?).ok().filter(|&size| size > 0);
         let sizes: Option<Vec<usize>> = values.iter().map(size).collect();
         match sizes {
-            Some(sizes) if sizes.len() == rank => Ok(self.data_format().spatial(&sizes)),
+            Some(sizes) if sizes.len() == rank => {
+                if !self.data_format().has_others(&sizes, &1) {
+                    let error = format!("its {name} {values:?} are not 1 for the batch and the channels");
+                    return Err(self.error(error).unsupported());
+                }
+                Ok(self.data_format().spatial(&sizes))
+            }
             _ => Err(self.error(format!("its {name} {values:?} are not {rank} positive numbers of 32 bits"))),
         }
     }
@@ -277,6 +290,9 @@ impl Node {
                 };
                 let pairs: Vec<(usize, usize)> =
                     pairs.iter().map(|&[before, after]| (before, after)).collect();
+                if !self.data_format().has_others(&pairs, &(0, 0)) {
+                    return Err(self.error("its explicit_paddings pad the batch or the channels"));
+                }
                 Ok(Padding::Explicit(self.data_format().spatial(&pairs)))
             }
             other => Err(self.error(format!("its padding is {}", other.unwrap_or("missing")))),

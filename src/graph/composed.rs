@@ -21,7 +21,7 @@ pub const COMPOSED: &[(&str, &[&str], &str)] = &[
     ("AdjustContrast", &["Cast", "AdjustContrastv2", "Maximum", "Minimum"], ""),
     ("BatchNormWithGlobalNormalization", &["FusedBatchNormV3"], ""),
     ("FusedPadConv2D", &["MirrorPad", "Conv2D"], FIRST_IMAGE),
-    ("FusedResizeAndPadConv2D", &["ResizeBilinear", "MirrorPad", "Conv2D"], FIRST_IMAGE),
+    ("FusedResizeAndPadConv2D", &["ResizeBilinear", "Cast", "MirrorPad", "Conv2D"], FIRST_IMAGE),
     ("RandomCrop", &["Shape", "RandomUniformInt", "Slice"], "at another place than TensorFlow's"),
     ("SparseMatMul", &["Cast", "MatMul"], ""),
     ("TensorStridedSliceUpdate", &["Range", "StridedSlice", "BroadcastTo", "TensorScatterUpdate"], ""),
@@ -51,8 +51,10 @@ pub(super) fn add_composed(
         }
         ("FusedResizeAndPadConv2D", &[input, size, paddings, filter]) => {
             let align = composed.attrs.get("resize_align_corners").cloned().unwrap_or(Attr::Bool(false));
+            let dtype = composed.graph.tensor_type(input).dtype;
             let resized =
                 composed.add("ResizeBilinear", &[input, size], [("align_corners", align)].into())?;
+            let resized = composed.cast(resized, dtype)?;
             composed.padded_convolution(resized, paddings, filter)
         }
         ("RandomCrop", &[image, size]) => composed.random_crop(image, size),

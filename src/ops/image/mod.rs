@@ -27,7 +27,8 @@ pub const OPS: &[Op] = &[
         .lower(lower::color::adjust_saturation, &["ReduceMax", "ReduceMin", "Clip", "Where"]),
     op("CombinedNonMaxSuppression")
         .shape(shape::combined_suppression)
-        .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"]),
+        .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"])
+        .note("of overlapping boxes of the same score, TensorFlow may keep another one"),
     op("CropAndResize")
         .shape(shape::crop_and_resize)
         .lower(lower::crop::crop_and_resize, &["GatherND", "Floor", "Ceil", "Where"])
@@ -79,6 +80,9 @@ pub const OPS: &[Op] = &[
         .lower(
             |cx, node| non_max_suppression(cx, node, Parameter::Input(3)),
             &["NonMaxSuppression", "Pad", "Loop"],
+        )
+        .note(
+            "where sigma is not 0, TensorFlow may choose other ones of the boxes whose scores are negative",
         ),
     op("NonMaxSuppressionWithOverlaps")
         .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))

@@ -90,23 +90,32 @@ pub fn data_format_dim_map(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(
 
 /// A vector with one number for each axis, or rows of two, in the order of another format. There may be as many as spatial axes.
 pub fn data_format_vec_permute(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let [mut source, mut target] = formats(node)?;
-    let input = cx.input_of(node, 0)?;
-    let Some(count) = cx.shape(input).dim(0) else {
-        return Err(node
-            .error("it is not known whether it has a number for each axis or for spatial axes only")
-            .advice(cx.shape_advice(input)));
-    };
-    if count + 2 == source.len() {
-        source.retain(|axis| !b"NC".contains(axis));
-        target.retain(|axis| !b"NC".contains(axis));
-    }
-    if count != source.len() {
-        return Err(node.error(format!("its input has {count} rows for {} axes", source.len())));
-    }
+    let [source, target] = formats(node)?;
+    let spatial = [&source, &target]
+        .map(|format| format.iter().copied().filter(|axis| !b"NC".contains(axis)).collect::<Vec<u8>>());
+    let of_all = positions(&target, &source);
+    let of_spatial = positions(&spatial[1], &spatial[0]);
+    let known = cx.shape(cx.input_of(node, 0)?).dim(0);
     let mut steps = Steps { cx, node };
-    let (name, order) = (steps.input(0)?, steps.ints(&positions(&target, &source)));
-    let layout = Layout::tensorflow_of(steps.cx.shape(input));
+    let name = steps.input(0)?;
+    let order = match known {
+        Some(count) if count == of_all.len() => steps.ints(&of_all),
+        Some(count) if count == of_spatial.len() => steps.ints(&of_spatial),
+        Some(count) => {
+            return Err(node.error(format!("its input has {count} rows for {} axes", source.len())));
+        }
+        None => {
+            // As many of either order as there are rows.
+            let count = steps.length(&name, 0);
+            let (first, whole) = (steps.ints(&[0]), steps.ints(&[of_all.len() as i64]));
+            let has_all = steps.op("Equal", &[&count, &whole]);
+            let longer = [&of_spatial[..], &[0, 0]].concat();
+            let (all, spatial) = (steps.ints(&of_all), steps.ints(&longer));
+            let order = steps.op("Where", &[&has_all, &all, &spatial]);
+            steps.op("Slice", &[&order, &first, &count, &first])
+        }
+    };
+    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     steps.cx.emit(node, "Gather", vec![name, order], layout, vec![]);
     Ok(())
 }

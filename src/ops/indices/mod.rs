@@ -18,7 +18,9 @@ pub const OPS: &[Op] = &[
         .lower(lower::concat_offset, &["Range", "Equal", "Where", "Add"])
         .fold(eval::concat_offset),
     op("DataFormatDimMap").shape(like_first_input).lower(lower::data_format_dim_map, &["Mod", "Gather"]),
-    op("DataFormatVecPermute").shape(like_first_input).lower(lower::data_format_vec_permute, &["Gather"]),
+    op("DataFormatVecPermute")
+        .shape(like_first_input)
+        .lower(lower::data_format_vec_permute, &["Equal", "Where", "Gather"]),
     by_parts("ShapeN").shape(shape::shape_n).lower(lower::shape_n, &["Shape", "Cast"]).fold(eval::shape_n),
     op("UnravelIndex")
         .shape(shape::unravel_index)

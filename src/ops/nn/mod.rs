@@ -13,6 +13,9 @@ use crate::ops::infer::like_first_input;
 
 const SMALLER_THAN_WINDOW: &str =
     "of images smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none";
+const VOLUMES: &str = "where strides are longer than windows, TensorFlow's CPU kernel pads `SAME` otherwise than TensorFlow documents";
+const POOLED_VOLUMES: &str = "of volumes smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none; where \
+     strides are longer than windows, TensorFlow's CPU kernel pads `SAME` otherwise than TensorFlow documents";
 
 /// What tells the size of the result of a transposed convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +46,7 @@ pub const OPS: &[Op] = &[
     op("AvgPool3D")
         .shape(|inputs, node| shape::pooling(inputs, node, 5))
         .lower(lower::layers::average_pool, &["AveragePool"])
-        .note(SMALLER_THAN_WINDOW)
+        .note(POOLED_VOLUMES)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, 0.0, |a, b| a + b, |count| count as f32))
         .float16(),
     op("BiasAdd")
@@ -81,6 +84,7 @@ pub const OPS: &[Op] = &[
     op("Conv3D")
         .shape(|inputs, node| shape::convolution(inputs, node, 5))
         .lower(lower::layers::convolution, &["Conv"])
+        .note(VOLUMES)
         .eval(eval::convolution::convolution)
         .float16(),
     op("Conv3DBackpropInput")
@@ -140,15 +144,15 @@ pub const OPS: &[Op] = &[
         .lower(lower::local::local_response_normalization, &["LRN"])
         .eval(eval::normalization::local_response),
     op("MaxPool")
-        .shape(|inputs, node| shape::pooling(inputs, node, 4))
-        .lower(lower::layers::max_pool, &["MaxPool", "Pad", "Slice"])
+        .shape(shape::max_pooling)
+        .lower(lower::layers::max_pool, &["MaxPool", "Pad", "Slice", "Gather", "ReduceMax"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
         .float16(),
     op("MaxPool3D")
         .shape(|inputs, node| shape::pooling(inputs, node, 5))
         .lower(lower::layers::max_pool, &["MaxPool", "Pad", "Slice"])
-        .note(SMALLER_THAN_WINDOW)
+        .note(POOLED_VOLUMES)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
         .float16(),
     op("MaxPoolV2")
@@ -159,7 +163,8 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("MaxPoolWithArgmax")
         .shape(shape::max_pool_with_argmax)
-        .lower(lower::patches::max_pool_with_argmax, &["MaxPool", "Mod", "Mul", "Add"]),
+        .lower(lower::patches::max_pool_with_argmax, &["MaxPool", "Mod", "Mul", "Add"])
+        .note("ONNX Runtime finds no place in a window of nothing but -infinity"),
     op("SoftmaxCrossEntropyWithLogits")
         .shape(shape::cross_entropy)
         .lower(lower::loss::softmax_cross_entropy, &["LogSoftmax", "Mul", "ReduceSum", "Neg"]),

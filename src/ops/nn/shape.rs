@@ -40,6 +40,29 @@ pub fn pooling(inputs: &Inputs<'_>, node: &Node, rank: usize) -> Result<Vec<Tens
     windowed(inputs, node, rank, &sizes, channels)
 }
 
+/// How many channels each become one, if max pooling puts channels together instead of pixels.
+pub fn pooled_channels(node: &Node) -> Option<usize> {
+    let axis = node.data_format().channel_axis(4);
+    let [sizes, strides] = ["ksize", "strides"].map(|name| node.ints(name));
+    let size = sizes.get(axis).copied().filter(|&size| size > 1 && sizes.len() == 4)?;
+    let are_next_to_each_other =
+        sizes == strides && sizes.iter().enumerate().all(|(at, &size)| at == axis || size == 1);
+    are_next_to_each_other.then(|| usize::try_from(size).ok())?
+}
+
+pub fn max_pooling(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let Some(size) = pooled_channels(node) else { return pooling(inputs, node, 4) };
+    checks::rank(inputs, 0, "input", 4)?;
+    let input = inputs.tensor_type(0)?;
+    let mut dims: Vec<Option<usize>> = (0..4).map(|axis| input.shape.dim(axis)).collect();
+    let axis = node.data_format().channel_axis(4);
+    if let Some(channels) = dims[axis].filter(|channels| channels % size != 0) {
+        return Err(node.error(format!("{channels} channels are no whole number of {size}")));
+    }
+    dims[axis] = dims[axis].map(|channels| channels / size);
+    Ok(vec![TensorType::new(input.dtype, Shape::new(dims))])
+}
+
 /// The result of sliding windows of `sizes` over the spatial axes of the first input.
 fn windowed(
     inputs: &Inputs<'_>,

@@ -21,7 +21,7 @@ pub fn max_pool_shape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType
     match (inputs.integers(1)?, inputs.integers(2)?) {
         (Some(sizes), Some(strides)) => {
             let node = with_windows(node, sizes, strides);
-            shape::pooling(&Inputs { graph: inputs.graph, node: &node }, &node, 4)
+            shape::max_pooling(&Inputs { graph: inputs.graph, node: &node }, &node)
         }
         _ => Ok(vec![TensorType::new(inputs.dtype(0)?, crate::graph::Shape::of_rank(4))]),
     }

@@ -24,7 +24,6 @@ pub enum Gates {
 /// The weights of an LSTM cell, and how it computes.
 struct LstmCell {
     dtype: DType,
-    units: i64,
     gates: Gates,
     forget_bias: f64,
     /// The largest absolute value of the cell's state; any, if it is not above 0.
@@ -40,10 +39,6 @@ impl LstmCell {
     fn new(cx: &mut Lowering<'_>, node: NodeRef<'_>, first: usize, gates: Gates) -> Result<Self> {
         let bias = cx.input_of(node, first + 4)?;
         let weights = cx.input_of(node, first)?;
-        let shapes = [cx.shape(bias).dim(0), cx.shape(weights).dim(1)];
-        let Some(count) = shapes.into_iter().flatten().next() else {
-            return Err(node.error("the number of its units is not known"));
-        };
         let peepholes = if node.bool("use_peephole", false) {
             let mut named = vec![];
             for index in first + 1..first + 4 {
@@ -57,7 +52,6 @@ impl LstmCell {
         let clip = if gates == Gates::Icfo { 3.0 } else { 0.0 };
         Ok(Self {
             dtype: cx.dtype(weights),
-            units: (count / 4) as i64,
             gates,
             forget_bias: node.float("forget_bias", forget_bias).into(),
             clip: node.float("cell_clip", clip).into(),
@@ -76,7 +70,7 @@ impl LstmCell {
         h_prev: &String,
     ) -> [String; 7] {
         let sums = sums(steps, [x, h_prev], &self.weights, &self.bias);
-        let [i, second, third, o] = split(steps, &sums, self.units, ["i", "second", "third", "o"]);
+        let [i, second, third, o] = split(steps, &sums, ["i", "second", "third", "o"]);
         let (ci, f) = match self.gates {
             Gates::Icfo => (second, third),
             Gates::Ifco => (third, second),
@@ -117,16 +111,9 @@ fn sums(steps: &mut Steps<'_, '_, '_>, inputs: [&String; 2], weights: &String, b
 }
 
 /// The parts of each gate.
-fn split<const N: usize>(
-    steps: &mut Steps<'_, '_, '_>,
-    sums: &str,
-    units: i64,
-    names: [&'static str; N],
-) -> [String; N] {
-    let lengths = steps.ints(&[units; N]);
-    let attributes = vec![("axis", Attribute::Int(1))];
-    let inputs = vec![sums.to_owned(), lengths];
-    steps.cx.step_with_outputs(steps.node, ("gates", names), "Split", inputs, attributes)
+fn split<const N: usize>(steps: &mut Steps<'_, '_, '_>, sums: &str, names: [&'static str; N]) -> [String; N] {
+    let attributes = vec![("axis", Attribute::Int(1)), ("num_outputs", Attribute::Int(N as i64))];
+    steps.cx.step_with_outputs(steps.node, ("gates", names), "Split", vec![sums.to_owned()], attributes)
 }
 
 pub fn lstm_block_cell(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -155,11 +142,7 @@ fn set_outputs<const N: usize>(
 }
 
 pub fn gru_block_cell(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let h_prev = cx.input_of(node, 1)?;
-    let (dtype, units) = (cx.dtype(h_prev), cx.input_of(node, 5)?);
-    let Some(units) = cx.shape(units).dim(0).or(cx.shape(h_prev).dim(1)) else {
-        return Err(node.error("the number of its units is not known"));
-    };
+    let dtype = cx.dtype(cx.input_of(node, 1)?);
     let mut inputs = vec![];
     for index in 0..6 {
         inputs.push(cx.in_tensorflow_layout(cx.input_of(node, index)?)?);
@@ -168,7 +151,7 @@ pub fn gru_block_cell(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let steps = &mut Steps { cx, node };
     let gates = sums(steps, [x, h_prev], gate_weights, gate_bias);
     let gates = steps.op("Sigmoid", &[&gates]);
-    let [r, u] = split(steps, &gates, units as i64, ["r", "u"]);
+    let [r, u] = split(steps, &gates, ["r", "u"]);
     let reset = steps.op("Mul", &[h_prev, &r]);
     let c = sums(steps, [x, &reset], weights, bias);
     let c = steps.op("Tanh", &[&c]);
@@ -180,7 +163,8 @@ pub fn gru_block_cell(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A cell for each step of a sequence, up to the longest length of the batch; all outputs are zero after that.
+/// A cell for each step of a sequence, up to the longest length of the batch; all outputs are zero after that, of which TensorFlow's
+/// kernel sets the state and the output alone.
 pub fn block_lstm(cx: &mut Lowering<'_>, node: NodeRef<'_>, gates: Gates) -> Result<()> {
     let mut inputs = vec![];
     for index in 0..4 {
@@ -189,13 +173,18 @@ pub fn block_lstm(cx: &mut Lowering<'_>, node: NodeRef<'_>, gates: Gates) -> Res
     let [length, x, cs_prev, h_prev] = <[String; 4]>::try_from(inputs).unwrap_or_default();
     let cell = LstmCell::new(cx, node, 4, gates)?;
     let dtype = cell.dtype;
+    let has_steps = cx.known_integers(node, 0)?.is_some_and(|length| length.iter().all(|&length| length > 0));
     let mut steps = Steps { cx, node };
-    let (whole, axis, start) = (steps.length(&x, 0), steps.ints(&[0]), steps.ints(&[0]));
-    let one = steps.ints(&[1]);
+    let (whole, none, one) = (steps.length(&x, 0), steps.ints(&[0]), steps.ints(&[1]));
     let length = steps.op("Reshape", &[&length, &one]);
-    let x = steps.op("Slice", &[&x, &start, &length, &axis]);
-    let (none, yes) = (steps.ints(&[0]), steps.number(DType::Bool, 1.0));
-    let count = steps.op("Squeeze", &[&length, &none]);
+    // A Loop of no steps has results of no known shape: there is one at least, of zeros, and left out afterwards.
+    let (x, computed) = if has_steps {
+        (x, length.clone())
+    } else {
+        let pads = steps.ints(&[0, 0, 0, 1, 0, 0]);
+        (steps.op("Pad", &[&x, &pads]), steps.op("Max", &[&length, &one]))
+    };
+    let (yes, count) = (steps.number(DType::Bool, 1.0), steps.op("Squeeze", &[&computed, &none]));
     let mut named = |what: &str, dtype, shape| {
         let name = steps.cx.unique_name(format!("{}/body/{what}", node.name));
         TensorInfo { name, dtype, shape }
@@ -229,8 +218,11 @@ pub fn block_lstm(cx: &mut Lowering<'_>, node: NodeRef<'_>, gates: Gates) -> Res
     let more = steps.op("Sub", &[&whole, &length]);
     let (before, after) = (steps.ints(&[0, 0, 0]), steps.ints(&[0, 0]));
     let pads = steps.op_with("Concat", &[&before, &more, &after], "axis", 0);
-    for (port, value) in scanned.into_iter().enumerate() {
+    for (port, mut value) in scanned.into_iter().enumerate() {
         if steps.cx.is_used(node.output(port)) {
+            if !has_steps {
+                value = steps.op("Slice", &[&value, &none, &length, &none]);
+            }
             let inputs = vec![value, pads.clone()];
             steps.cx.emit(node.output(port), "Pad", inputs, Layout::tensorflow(3), vec![]);
         }

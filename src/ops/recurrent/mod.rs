@@ -11,15 +11,20 @@ const CELL: &[&str] = &["Concat", "Gemm", "Split", "Sigmoid", "Tanh", "Mul", "Ad
 const LAYER: &[&str] =
     &["Loop", "Gather", "Concat", "Gemm", "Split", "Sigmoid", "Tanh", "Mul", "Add", "Clip"];
 
+const AFTER_THE_LAST_STEP: &str =
+    "the gates of steps after `seq_len_max` are 0; TensorFlow leaves them as they were in memory";
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("BlockLSTM")
         .shape(shape::block_lstm)
         .lower(|cx, node| lower::block_lstm(cx, node, lower::Gates::Icfo), LAYER)
+        .note(AFTER_THE_LAST_STEP)
         .eval(|node, inputs| eval::block_lstm(node, inputs, [0, 1, 2, 3])),
     op("BlockLSTMV2")
         .shape(shape::block_lstm)
         .lower(|cx, node| lower::block_lstm(cx, node, lower::Gates::Ifco), LAYER)
+        .note(AFTER_THE_LAST_STEP)
         .eval(|node, inputs| eval::block_lstm(node, inputs, [0, 2, 1, 3])),
     op("CudnnRNN")
         .also(&["CudnnRNNV2", "CudnnRNNV3"])

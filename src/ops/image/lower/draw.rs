@@ -29,33 +29,18 @@ const OUTSIDE: f64 = -1e9;
 
 /// For each pixel the last box that has it in its border, and the color of this box.
 pub fn bounding_boxes(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let images = cx.input_of(node, 0)?;
-    let Some(depth) = cx.shape(images).dim(3) else {
-        return Err(node.error("the number of its channels is not known").advice(cx.shape_advice(images)));
-    };
-    let colors = match node.inputs.get(2) {
-        Some(&colors) => match cx.shape(colors).fully_known() {
-            Some(dims) => !dims.contains(&0) && dims.len() == 2,
-            None => {
-                return Err(node
-                    .error("it is not known how many colors it has")
-                    .advice(cx.shape_advice(colors)));
-            }
-        },
-        None => false,
-    };
+    let depth = cx.shape(cx.input_of(node, 0)?).dim(3);
+    // Whether there are colors, as far as that is known.
+    let given = node.inputs.get(2).map_or(Some(false), |&colors| {
+        cx.shape(colors).fully_known().map(|dims| !dims.contains(&0) && dims.len() == 2)
+    });
     let mut steps = Steps { cx, node };
     let (images, boxes) = (steps.input_as(0, DType::Float32)?, steps.input_as(1, DType::Float32)?);
-    let colors = if colors {
-        steps.input(2)?
-    } else {
-        let table: Vec<f32> = COLORS
-            .iter()
-            .flat_map(|color| if depth == 1 { vec![1.0] } else { color[..depth.min(4)].to_vec() })
-            .collect();
-        let table = Constant::from_f32(vec![COLORS.len(), depth.min(4)], &table);
-        steps.cx.initializer(&format!("{}/colors", node.name), table, &[])
+    let channels = match depth {
+        Some(depth) => steps.ints(&[depth as i64]),
+        None => steps.length(&images, 3),
     };
+    let (colors, color_count) = colors(&mut steps, given, &channels)?;
     // An additional box in front, outside of the image, is that of pixels without a box.
     let (pads, outside) = (steps.ints(&[0, 1, 0, 0, 0, 0]), steps.number(DType::Float32, OUTSIDE));
     let boxes = steps.op("Pad", &[&boxes, &pads, &outside]);
@@ -101,15 +86,41 @@ pub fn bounding_boxes(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let behind = steps.ints(&[-1]);
     let is_any = steps.op("Unsqueeze", &[&is_any, &behind]);
     let index = steps.op("Sub", &[&last, &one]);
-    let color_count = steps.length(&colors, 0);
     let index = steps.op("Mod", &[&index, &color_count]);
     let attributes = vec![("axis", Attribute::Int(0))];
-    let mut color = steps.cx.step(node, "color", "Gather", vec![colors.clone(), index], attributes);
-    // Colors may have more numbers than images have channels.
-    let channels = steps.ints(&[depth as i64]);
-    let (from, axis) = (steps.ints(&[0]), steps.ints(&[3]));
-    color = steps.op("Slice", &[&color, &from, &channels, &axis]);
+    let color = steps.cx.step(node, "color", "Gather", vec![colors, index], attributes);
     let result = steps.op("Where", &[&is_any, &color, &images]);
     steps.set_output(0, result, DType::Float32);
     Ok(())
+}
+
+/// The colors of the boxes, a number for each channel of the images, and how many colors there are. Where none are given, there are those
+/// of TensorFlow.
+fn colors(steps: &mut Steps<'_, '_, '_>, given: Option<bool>, channels: &String) -> Result<(String, String)> {
+    if given == Some(false) {
+        let usual = usual_colors(steps, channels);
+        return Ok((usual, steps.ints(&[COLORS.len() as i64])));
+    }
+    // Colors may have more numbers than images have channels.
+    let (first, second) = (steps.ints(&[0]), steps.ints(&[1]));
+    let own = steps.input(2)?;
+    let own = steps.op("Slice", &[&own, &first, channels, &second]);
+    let count = steps.length(&own, 0);
+    if given == Some(true) {
+        return Ok((own, count));
+    }
+    let usual = usual_colors(steps, channels);
+    let all = steps.op_with("Concat", &[&own, &usual], "axis", 0);
+    let (is_none, usual_count) = (steps.op("Equal", &[&count, &first]), steps.ints(&[COLORS.len() as i64]));
+    Ok((all, steps.op("Where", &[&is_none, &usual_count, &count])))
+}
+
+/// The colors of TensorFlow, which are white in images of one channel.
+fn usual_colors(steps: &mut Steps<'_, '_, '_>, channels: &String) -> String {
+    let table = Constant::from_f32(vec![COLORS.len(), 4], COLORS.as_flattened());
+    let table = steps.cx.initializer(&format!("{}/colors", steps.node.name), table, &[]);
+    let (first, second) = (steps.ints(&[0]), steps.ints(&[1]));
+    let table = steps.op("Slice", &[&table, &first, channels, &second]);
+    let (is_gray, white) = (steps.op("Equal", &[channels, &second]), steps.number(DType::Float32, 1.0));
+    steps.op("Where", &[&is_gray, &white, &table])
 }

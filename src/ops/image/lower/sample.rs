@@ -113,15 +113,16 @@ pub fn glimpse(cx: &mut Lowering<'_>, node: NodeRef<'_>, version: Glimpses) -> R
     Ok(())
 }
 
-/// Noise in the shape of `like`: between the least and the greatest element of each image, or with their mean and deviation.
+/// Noise in the shape of `like`: between the least and the greatest element of each image, or with the mean and the deviation of each
+/// channel.
 fn noise(steps: &mut Steps<'_, '_, '_>, images: &str, like: &str, is_gaussian: bool) -> String {
     let operator = if is_gaussian { "RandomNormalLike" } else { "RandomUniformLike" };
     let random = steps.cx.step(steps.node, "noise", operator, vec![like.to_owned()], vec![]);
     let (scale, offset) = if is_gaussian {
-        let mean = steps.reduce("ReduceMean", images, &[1, 2, 3], true);
+        let mean = steps.reduce("ReduceMean", images, &[1, 2], true);
         let distance = steps.op("Sub", &[&images.to_owned(), &mean]);
         let square = steps.op("Mul", &[&distance, &distance]);
-        let variance = steps.reduce("ReduceMean", &square, &[1, 2, 3], true);
+        let variance = steps.reduce("ReduceMean", &square, &[1, 2], true);
         (steps.op("Sqrt", &[&variance]), mean)
     } else {
         let least = steps.reduce("ReduceMin", images, &[1, 2, 3], true);

@@ -19,11 +19,6 @@ pub fn pool(
     let (format, rank) = (node.data_format(), input.ndim());
     let input = channels_last(input, format);
     let sizes = node.spatial_sizes("ksize", rank).ok()?;
-    // Windows over the batch or the channels are rare, and not evaluated.
-    let of_all = node.ints("ksize").iter().copied().try_fold(1, i64::checked_mul);
-    if of_all != element_count(&sizes).and_then(|taps| i64::try_from(taps).ok()) {
-        return None;
-    }
     let sliding = Sliding::new(node, input.shape(), &sizes)?;
     let (pixels, channels) = (input.as_slice()?, sliding.channels);
     let shape = sliding.shape(rank, channels);

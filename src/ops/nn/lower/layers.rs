@@ -12,6 +12,8 @@ use crate::lower::folding::fold_into_convolution;
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Attributes};
 use crate::ops::nn::lower::open_windows::{self, SamePadding, same_padding};
+use crate::ops::nn::lower::transposed::grouped_filter;
+use crate::ops::nn::shape::pooled_channels;
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
 fn filter_layout(rank: usize) -> Vec<usize> {
@@ -59,13 +61,9 @@ pub fn depthwise_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result
     let Some(channels) = shape.dim(2).or(images.dim(node.data_format().channel_axis(4))) else {
         return open_windows::depthwise_convolution(cx, node);
     };
-    let name = cx.in_layout(filter, &Layout::of_axes(perm.to_vec())?)?;
-    let mut steps = Steps { cx, node };
-    let lengths = steps.op("Shape", &[&name]);
-    let (single, spatial) = (steps.ints(&[-1, 1]), steps.part(&lengths, 0, 2, 4));
-    let target = steps.op_with("Concat", &[&single, &spatial], "axis", 0);
-    let name = steps.op("Reshape", &[&name, &target]);
-    emit_convolution(cx, node, name, &[shape.dim(0), shape.dim(1)], channels)
+    let sizes = [shape.dim(0), shape.dim(1)];
+    let name = grouped_filter(cx, node, filter)?;
+    emit_convolution(cx, node, name, &sizes, channels)
 }
 
 fn emit_convolution(
@@ -99,6 +97,9 @@ fn emit_convolution(
 }
 
 pub fn max_pool(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    if let Some(size) = pooled_channels(&node) {
+        return open_windows::max_pool_of_channels(cx, node, size);
+    }
     if !follows_pad(cx, node.inputs[0]) {
         return pool(cx, node, "MaxPool", vec![]);
     }

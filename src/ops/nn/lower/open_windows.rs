@@ -296,25 +296,49 @@ pub fn dilation(
 }
 
 /// The greatest element of each window, whose size and strides are inputs. A window that reaches beyond an end meets the last element
-/// there as well.
+/// there as well. Along the channels, windows are next to each other.
 pub fn max_pool(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let computed = computed_type(cx.dtype(cx.input_of(node, 0)?));
-    let (padding, first) = (node.padding()?, node.data_format().first_spatial_axis());
+    let (padding, format) = (node.padding()?, node.data_format());
     let mut steps = Steps { cx, node };
     let mut value = steps.input_as(0, computed)?;
     let (sizes, strides) = (steps.integers(1)?, steps.integers(2)?);
-    for spatial in 0..2 {
-        let axis = first + spatial;
+    let first = format.first_spatial_axis();
+    for axis in [first, first + 1, format.channel_axis(4)] {
         let [size, stride] = [&sizes, &strides].map(|of| steps.part(of, 0, axis as i64, axis as i64 + 1));
         let window = Sliding::Open { size, stride, dilation: steps.ints(&[1]) };
-        value =
-            gathered(&mut steps, &value, (axis, spatial, 4), (&window, None), (&padding, Beyond::Nearest));
-        let within = axis as i64 + 1;
-        value = match computed {
-            DType::Int64 => large::greatest(steps.cx, node, value, within),
-            _ => steps.reduce("ReduceMax", &value, &[within], false),
-        };
+        value = greatest(&mut steps, &value, (axis, computed), (&window, None), &padding);
     }
     steps.set_output(0, value, computed);
     Ok(())
+}
+
+/// The greatest one of so many channels each.
+pub fn max_pool_of_channels(cx: &mut Lowering<'_>, node: NodeRef<'_>, size: usize) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let computed = computed_type(cx.dtype(input));
+    let axis = node.data_format().channel_axis(4);
+    let window = Sliding::Known(Window { size, stride: size, dilation: 1 });
+    let length = cx.shape(input).dim(axis);
+    let mut steps = Steps { cx, node };
+    let value = steps.input_as(0, computed)?;
+    let value = greatest(&mut steps, &value, (axis, computed), (&window, length), &Padding::Valid);
+    steps.set_output(0, value, computed);
+    Ok(())
+}
+
+/// The greatest element of each window along an axis of images, which meets at least one of them.
+fn greatest(
+    steps: &mut Steps<'_, '_, '_>,
+    value: &String,
+    (axis, dtype): (usize, DType),
+    window: (&Sliding, Option<usize>),
+    padding: &Padding,
+) -> String {
+    let value = gathered(steps, value, (axis, 0, 4), window, (padding, Beyond::Nearest));
+    let within = axis as i64 + 1;
+    match dtype {
+        DType::Int64 => large::greatest(steps.cx, steps.node, value, within),
+        _ => steps.reduce("ReduceMax", &value, &[within], false),
+    }
 }

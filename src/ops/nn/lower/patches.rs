@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::graph::window::Window;
 use crate::lower::Layout;
-use crate::lower::context::{Lowering, Value};
+use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::nn::lower::layers::window_pads;
@@ -22,7 +22,11 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<
     let input = cx.input_of(node, 0)?;
     let layout = Layout::channels_first(4);
     let lengths = [1, 2, 3].map(|axis| cx.shape(input).dim(axis));
-    let name = cx.in_layout(input, &layout)?;
+    let mut name = cx.in_layout(input, &layout)?;
+    if matches!(cx.dtype(input), DType::Int8 | DType::UInt8) {
+        // ONNX Runtime finds no place in a window of nothing but the least number of the type, which floats do not have here.
+        name = cx.cast(node, name, DType::Float32);
+    }
     let sizes = node.spatial_sizes("ksize", 4)?;
     let strides = node.spatial_sizes("strides", 4)?;
     let mut attributes = vec![("kernel_shape", ints(&sizes)), ("strides", ints(&strides))];
@@ -31,7 +35,7 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<
     attributes.extend(window_pads(cx, node, &node.padding()?, &windows, &lengths[..2])?);
     let outputs = ("pool", ["pooled", "places"]);
     let [pooled, positions] = cx.step_with_outputs(node, outputs, "MaxPool", vec![name.clone()], attributes);
-    cx.set(node.into(), Value::Computed { name: pooled, layout: layout.clone() });
+    cx.emit_cast(node, pooled, layout.clone());
     // Those of the images as they are stored, channels first.
     let mut length = |what: &str, axes: &[usize]| -> String {
         match axes.iter().map(|&axis| lengths[axis - 1]).product::<Option<usize>>() {

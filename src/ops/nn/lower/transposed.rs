@@ -8,6 +8,7 @@ use crate::graph::window::Window;
 use crate::graph::{NodeRef, Padding, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::nn::{Filters, SizeOf};
 use crate::tensor::DType;
@@ -37,13 +38,7 @@ pub fn transposed_convolution(
             };
             (filter, 1)
         }
-        Filters::Depthwise => {
-            let Some(kernel) = &kernel else {
-                let error = node.error("the size of its filter is not known");
-                return Err(error.advice(cx.shape_advice(filter)));
-            };
-            depthwise_filter(cx, node, filter, kernel)?
-        }
+        Filters::Depthwise => depthwise_filter(cx, node, filter)?,
     };
     let format = node.data_format();
     let layout = Lowering::window_layout(format, rank);
@@ -138,31 +133,33 @@ pub fn transposed_convolution(
     Ok(())
 }
 
-/// The filter of a depthwise convolution, `[spatial axes, channels, multiplier]`, with a group for each channel: ONNX's is
-/// `[channels * multiplier, 1, spatial axes]`.
-fn depthwise_filter(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    filter: TensorRef,
-    kernel: &[usize],
-) -> Result<(String, i64)> {
-    let spatial = kernel.len();
-    let Some(channels) = cx.shape(filter).dim(spatial) else {
+/// The filter of a depthwise convolution, `[rows, columns, channels, multiplier]`, with a group for each channel: ONNX's is
+/// `[channels * multiplier, 1, rows, columns]`.
+fn depthwise_filter(cx: &mut Lowering<'_>, node: NodeRef<'_>, filter: TensorRef) -> Result<(String, i64)> {
+    let of_result = cx.shape(node.into()).dim(node.data_format().channel_axis(4));
+    let Some(channels) = cx.shape(filter).dim(2).or(of_result) else {
         return Err(node.error("the number of its channels is not known").advice(cx.shape_advice(filter)));
     };
-    let perm: Vec<usize> = [spatial, spatial + 1].into_iter().chain(0..spatial).collect();
-    let constant = cx.constant(filter).cloned();
-    let filter = match constant.zip(cx.shape(filter).last()) {
-        Some((constant, multiplier)) => {
-            let shape = [&[channels * multiplier, 1], kernel].concat();
+    let name = match cx.constant(filter).cloned() {
+        Some(constant) => {
+            let &[rows, columns, channels, multiplier] = constant.shape() else {
+                return Err(node.error("its filter does not have four axes"));
+            };
+            let perm = [2, 3, 0, 1];
+            let shape = [channels * multiplier, 1, rows, columns];
             cx.derived_initializer(filter, constant.permuted(&perm)?.reshaped(&shape)?, &perm)?
         }
-        None => {
-            let name = cx.in_layout(filter, &Layout::of_axes(perm)?)?;
-            let shape: Vec<i64> = [-1, 1].into_iter().chain(kernel.iter().map(|&size| size as i64)).collect();
-            let shape = cx.vector(node, "filter_shape", &shape);
-            cx.step(node, "filter", "Reshape", vec![name, shape], vec![])
-        }
+        None => grouped_filter(cx, node, filter)?,
     };
-    Ok((filter, channels as i64))
+    Ok((name, channels as i64))
+}
+
+/// A depthwise filter that is known when the model runs, as ONNX has it.
+pub fn grouped_filter(cx: &mut Lowering<'_>, node: NodeRef<'_>, filter: TensorRef) -> Result<String> {
+    let name = cx.in_layout(filter, &Layout::of_axes(vec![2, 3, 0, 1])?)?;
+    let mut steps = Steps { cx, node };
+    let lengths = steps.op("Shape", &[&name]);
+    let (single, spatial) = (steps.ints(&[-1, 1]), steps.part(&lengths, 0, 2, 4));
+    let target = steps.op_with("Concat", &[&single, &spatial], "axis", 0);
+    Ok(steps.op("Reshape", &[&name, &target]))
 }

@@ -108,28 +108,27 @@ impl Filters {
         Some(Constant::computed(DType::Float32, shape, move |index| element(index).to_le_bytes()))
     }
 
-    /// The same for a rate that is known when the model runs, and whether the spectrum reaches up to the limit.
+    /// The same for a rate that is known when the model runs, and whether the spectrum reaches up to the limit. A frequency at the end of
+    /// a triangle has a weight next to 0, whose logarithm is another in float32 than in TensorFlow's float64.
     fn open_weights(&self, steps: &mut Steps<'_, '_, '_>, rate: &str) -> [String; 2] {
         let node = steps.node;
-        let vector = |steps: &mut Steps<'_, '_, '_>, what: &str, shape: [usize; 2], values: Vec<f64>| {
-            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
-            let constant = Constant::from_f32(shape.to_vec(), &values);
-            steps.cx.initializer(&format!("{}/{what}", node.name), constant, &[])
-        };
-        let float = |steps: &mut Steps<'_, '_, '_>, value| steps.number(DType::Float32, value);
-        let rate = steps.cast(rate, DType::Float32);
+        let filters = *self;
+        let (column, row) = (vec![self.frequencies, 1], vec![1, self.channels]);
+        let numbers = Constant::computed(DType::Float64, column, |index| (index as f64).to_le_bytes());
+        let starts =
+            Constant::computed(DType::Float64, row, move |index| filters.side(index)[0].to_le_bytes());
+        let [numbers, starts] = [("numbers", numbers), ("starts", starts)]
+            .map(|(what, constant)| steps.cx.initializer(&format!("{}/{what}", node.name), constant, &[]));
+        let float = |steps: &mut Steps<'_, '_, '_>, value| steps.number(DType::Float64, value);
+        let rate = steps.cast(rate, DType::Float64);
         let per_rate = float(steps, 0.5 / (self.frequencies - 1) as f64);
         let step = steps.op("Mul", &[&rate, &per_rate]);
-        let numbers = (0..self.frequencies).map(|number| number as f64).collect();
-        let numbers = vector(steps, "numbers", [self.frequencies, 1], numbers);
         let (width, unit, factor) = (float(steps, 700.0), float(steps, 1.0), float(steps, 1127.0));
         let hertz = steps.op("Mul", &[&numbers, &step]);
         let scaled = steps.op("Div", &[&hertz, &width]);
         let shifted = steps.op("Add", &[&scaled, &unit]);
         let logarithm = steps.op("Log", &[&shifted]);
         let mel = steps.op("Mul", &[&logarithm, &factor]);
-        let starts = (0..self.channels).map(|channel| self.side(channel)[0]).collect();
-        let starts = vector(steps, "starts", [1, self.channels], starts);
         let (side, zero, two) = (float(steps, self.side(0)[1]), float(steps, 0.0), float(steps, 2.0));
         let distance = steps.op("Sub", &[&mel, &starts]);
         let rising = steps.op("Div", &[&distance, &side]);
@@ -148,7 +147,7 @@ impl Filters {
         let weights = steps.op("Where", &[&is_used, &triangles, &zero]);
         let count = float(steps, self.frequencies as f64);
         let reaches = steps.op("Less", &[&last, &count]);
-        [weights, reaches]
+        [steps.cast(&weights, DType::Float32), reaches]
     }
 }
 
