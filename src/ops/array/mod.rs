@@ -197,7 +197,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::gather::one_hot, &["Range", "Equal", "Where"])
         .eval(eval::order::one_hot),
     op("OnesLike")
-        .complex(|cx, node| each(cx, node, functions::ones))
+        .complex(|cx, node| each(cx, node, &functions::ones))
         .shape(like_first_input)
         .lower(|cx, node| lower::fill::like(cx, node, 1.0), &["Shape", "Expand"])
         .fold(|_, inputs| eval::basic::like(inputs, true)),

@@ -19,7 +19,7 @@ pub fn formula<'c, 'g, 'n>(cx: &'c mut Lowering<'g>, node: NodeRef<'n>, dtype: D
 pub fn each(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
-    compute: impl for<'f> Fn(&'f Formula<'_, '_, '_>, Pair<'f>) -> Pair<'f>,
+    compute: &dyn for<'f> Fn(&'f Formula<'_, '_, '_>, Pair<'f>) -> Pair<'f>,
 ) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let (parts, dtype) = (cx.parts(node, input)?, cx.dtype(input));
@@ -33,7 +33,7 @@ pub fn each(
 pub fn both(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
-    compute: impl for<'f> Fn(&'f Formula<'_, '_, '_>, Pair<'f>, Pair<'f>) -> Pair<'f>,
+    compute: &dyn for<'f> Fn(&'f Formula<'_, '_, '_>, Pair<'f>, Pair<'f>) -> Pair<'f>,
 ) -> Result<()> {
     let [a, b] = [cx.input_of(node, 0)?, cx.input_of(node, 1)?];
     let (first, second, dtype) = (cx.parts(node, a)?, cx.parts(node, b)?, cx.dtype(a));

@@ -78,7 +78,7 @@ pub fn part(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<()
 }
 
 pub fn conjugate(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    each(cx, node, |_, [real, imaginary]| [real, -&imaginary])
+    each(cx, node, &|_, [real, imaginary]| [real, -&imaginary])
 }
 
 /// The angle of a complex number, from -π to π.

@@ -24,7 +24,7 @@ pub fn of_matrices(
     flags: [&str; 2],
     is_adjoint: bool,
 ) -> Result<()> {
-    both(cx, node, |_, a, b| {
+    both(cx, node, &|_, a, b| {
         let [c, d] = factor(b, node.bool(flags[1], false), is_adjoint);
         let [a, b] = factor(a, node.bool(flags[0], false), is_adjoint);
         [a.matmul(&c) - b.matmul(&d), a.matmul(&d) + b.matmul(&c)]
@@ -37,7 +37,7 @@ pub fn einsum(cx: &mut Lowering<'_>, node: NodeRef<'_>, real: Handler) -> Result
         return cx.by_parts(node, real);
     }
     let equation = node.text("equation").unwrap_or_default();
-    both(cx, node, |_, [a, b], [c, d]| {
+    both(cx, node, &|_, [a, b], [c, d]| {
         [
             a.einsum(equation, &[&c]) - b.einsum(equation, &[&d]),
             a.einsum(equation, &[&d]) + b.einsum(equation, &[&c]),

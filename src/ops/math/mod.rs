@@ -24,12 +24,12 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Abs))
         .float16(),
     op("Acos")
-        .complex(|cx, node| each(cx, node, functions::acos))
+        .complex(|cx, node| each(cx, node, &functions::acos))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.acos()), &["Acos"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::acos)),
     op("Acosh")
-        .complex(|cx, node| each(cx, node, functions::acosh))
+        .complex(|cx, node| each(cx, node, &functions::acosh))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.acosh()), &["Acosh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::acosh)),
@@ -50,17 +50,17 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, _| one(DType::Bool, inputs.shape(0)?.clone()))
         .lower(lower::binary::approximate_equal, &["Sub", "Abs", "Less"]),
     op("Asin")
-        .complex(|cx, node| each(cx, node, functions::asin))
+        .complex(|cx, node| each(cx, node, &functions::asin))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.asin()), &["Asin"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::asin)),
     op("Asinh")
-        .complex(|cx, node| each(cx, node, functions::asinh))
+        .complex(|cx, node| each(cx, node, &functions::asinh))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.asinh()), &["Asinh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::asinh)),
     op("Atan")
-        .complex(|cx, node| each(cx, node, functions::atan))
+        .complex(|cx, node| each(cx, node, &functions::atan))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.atan()), &["Atan"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::atan)),
@@ -72,7 +72,7 @@ pub const OPS: &[Op] = &[
         )
         .eval(|_, inputs| eval::functions::both(inputs, f32::atan2)),
     op("Atanh")
-        .complex(|cx, node| each(cx, node, functions::atanh))
+        .complex(|cx, node| each(cx, node, &functions::atanh))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.atanh()), &["Atanh"])
         .note("ONNX Runtime computes infinity for infinity, not NaN")
@@ -104,22 +104,22 @@ pub const OPS: &[Op] = &[
         .lower(lower::elementwise::clip, &["Min", "Max", "Less", "Greater", "Where"])
         .eval(eval::functions::clip),
     op("Cos")
-        .complex(|cx, node| each(cx, node, functions::cos))
+        .complex(|cx, node| each(cx, node, &functions::cos))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.cos()), &["Cos"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::cos)),
     op("Cosh")
-        .complex(|cx, node| each(cx, node, functions::cosh))
+        .complex(|cx, node| each(cx, node, &functions::cosh))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.cosh()), &["Cosh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::cosh)),
     op("Div")
-        .complex(|cx, node| both(cx, node, arithmetic::quotient))
+        .complex(|cx, node| both(cx, node, &arithmetic::quotient))
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Div)),
     op("DivNoNan")
-        .complex(|cx, node| both(cx, node, arithmetic::quotient_no_nan))
+        .complex(|cx, node| both(cx, node, &arithmetic::quotient_no_nan))
         .shape(shape::broadcast)
         .lower(lower::binary::div_no_nan, &["Div", "Equal", "Where"])
         .eval(|_, inputs| eval::functions::both(inputs, |a, b| if b == 0.0 { 0.0 } else { a / b })),
@@ -141,12 +141,12 @@ pub const OPS: &[Op] = &[
         "of float32, a result near 0 has the digits that 1 - Erf leaves, and ONNX Runtime computes 0 for NaN",
     ),
     op("Exp")
-        .complex(|cx, node| each(cx, node, functions::exp))
+        .complex(|cx, node| each(cx, node, &functions::exp))
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Exp"])
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Exp)),
     op("Expm1")
-        .complex(|cx, node| each(cx, node, functions::exp_m1))
+        .complex(|cx, node| each(cx, node, &functions::exp_m1))
         .shape(like_first_input)
         .lower(|cx, node| by_formula(cx, node, |x| x.exp_m1()), &["Exp", "Sub", "Tanh", "Where"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::exp_m1)),
@@ -171,7 +171,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::direct, &["GreaterOrEqual"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::GreaterEqual)),
     op("Inv")
-        .complex(|cx, node| each(cx, node, arithmetic::reciprocal))
+        .complex(|cx, node| each(cx, node, &arithmetic::reciprocal))
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Reciprocal"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::recip)),
@@ -212,12 +212,12 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::direct, &["LessOrEqual"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::LessEqual)),
     op("Log")
-        .complex(|cx, node| each(cx, node, functions::log))
+        .complex(|cx, node| each(cx, node, &functions::log))
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Log"])
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Log)),
     op("Log1p")
-        .complex(|cx, node| each(cx, node, functions::ln_1p))
+        .complex(|cx, node| each(cx, node, &functions::ln_1p))
         .shape(like_first_input)
         .lower(|cx, node| by_formula(cx, node, |x| x.ln_1p()), &["Add", "Log", "Where"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::ln_1p)),
@@ -253,13 +253,13 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::truncate_mod, &["Mod", "Div", "Mul", "Sub"])
         .eval(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::TruncateMod)),
     op("Mul")
-        .complex(|cx, node| both(cx, node, arithmetic::product))
+        .complex(|cx, node| both(cx, node, &arithmetic::product))
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Mul"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Mul))
         .float16(),
     op("MulNoNan")
-        .complex(|cx, node| both(cx, node, arithmetic::product_no_nan))
+        .complex(|cx, node| both(cx, node, &arithmetic::product_no_nan))
         .shape(shape::broadcast)
         .lower(lower::binary::mul_no_nan, &["Mul", "Equal", "Where"])
         .eval(|_, inputs| eval::functions::both(inputs, |a, b| if b == 0.0 { 0.0 } else { a * b })),
@@ -274,19 +274,19 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::not_equal, &["Equal", "Not"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::NotEqual)),
     op("Pow")
-        .complex(|cx, node| both(cx, node, functions::power))
+        .complex(|cx, node| both(cx, node, &functions::power))
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Pow"])
         .note("ONNX Runtime computes powers of integers in float64")
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Pow)),
     op("RealDiv")
-        .complex(|cx, node| both(cx, node, arithmetic::quotient))
+        .complex(|cx, node| both(cx, node, &arithmetic::quotient))
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Div))
         .float16(),
     op("Reciprocal")
-        .complex(|cx, node| each(cx, node, arithmetic::reciprocal))
+        .complex(|cx, node| each(cx, node, &arithmetic::reciprocal))
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Reciprocal"])
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Reciprocal)),
@@ -313,7 +313,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::elementwise::round, &["Round"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::round_ties_even)),
     op("Rsqrt")
-        .complex(|cx, node| each(cx, node, functions::rsqrt))
+        .complex(|cx, node| each(cx, node, &functions::rsqrt))
         .shape(like_first_input)
         .lower(lower::elementwise::reciprocal_square_root, &["Sqrt", "Reciprocal"])
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Rsqrt)),
@@ -342,23 +342,23 @@ pub const OPS: &[Op] = &[
         })
         .float16(),
     op("Sigmoid")
-        .complex(|cx, node| each(cx, node, functions::sigmoid))
+        .complex(|cx, node| each(cx, node, &functions::sigmoid))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, lower::elementwise::sigmoid), &["Sigmoid"])
         .eval(|_, inputs| eval::functions::each(inputs, |x| 1.0 / (1.0 + (-x).exp())))
         .float16(),
     op("Sign")
-        .complex(|cx, node| each(cx, node, functions::sign))
+        .complex(|cx, node| each(cx, node, &functions::sign))
         .shape(like_first_input)
         .lower(lower::elementwise::sign, &["Sign"])
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Sign)),
     op("Sin")
-        .complex(|cx, node| each(cx, node, functions::sin))
+        .complex(|cx, node| each(cx, node, &functions::sin))
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Sin"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::sin)),
     op("Sinh")
-        .complex(|cx, node| each(cx, node, functions::sinh))
+        .complex(|cx, node| each(cx, node, &functions::sinh))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.sinh()), &["Sinh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::sinh)),
@@ -371,17 +371,17 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| or_formula(cx, node, lower::elementwise::softsign), &["Softsign"])
         .eval(|_, inputs| eval::functions::each(inputs, |x| x / (1.0 + x.abs()))),
     op("Sqrt")
-        .complex(|cx, node| each(cx, node, functions::sqrt))
+        .complex(|cx, node| each(cx, node, &functions::sqrt))
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Sqrt"])
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Sqrt)),
     op("Square")
-        .complex(|cx, node| each(cx, node, functions::square))
+        .complex(|cx, node| each(cx, node, &functions::square))
         .shape(like_first_input)
         .lower(lower::elementwise::square, &["Mul"])
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Square)),
     op("SquaredDifference")
-        .complex(|cx, node| both(cx, node, arithmetic::squared_difference))
+        .complex(|cx, node| both(cx, node, &arithmetic::squared_difference))
         .shape(shape::broadcast)
         .lower(lower::binary::squared_difference, &["Sub", "Mul"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::SquaredDifference)),
@@ -391,12 +391,12 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Sub))
         .float16(),
     op("Tan")
-        .complex(|cx, node| each(cx, node, functions::tan))
+        .complex(|cx, node| each(cx, node, &functions::tan))
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, |x| x.tan()), &["Tan"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::tan)),
     op("Tanh")
-        .complex(|cx, node| each(cx, node, functions::tanh))
+        .complex(|cx, node| each(cx, node, &functions::tanh))
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Tanh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::tanh))
@@ -406,12 +406,12 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::truncate_div, &["Div", "Less", "Ceil", "Floor", "Where"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::TruncateDiv)),
     op("Xdivy")
-        .complex(|cx, node| both(cx, node, functions::xdivy))
+        .complex(|cx, node| both(cx, node, &functions::xdivy))
         .shape(shape::broadcast)
         .lower(lower::binary::xdivy, &["Div", "Equal", "Where"])
         .eval(|_, inputs| eval::functions::floats(inputs, eval::functions::xdivy, eval::functions::xdivy)),
     op("Xlogy")
-        .complex(|cx, node| both(cx, node, functions::xlogy))
+        .complex(|cx, node| both(cx, node, &functions::xlogy))
         .shape(shape::broadcast)
         .lower(lower::binary::xlogy, &["Log", "Mul", "Equal", "Where"])
         .eval(|_, inputs| eval::functions::floats(inputs, eval::functions::xlogy, eval::functions::xlogy)),

@@ -74,7 +74,7 @@ pub const OPS: &[Op] = &[
     op("Polygamma").shape(broadcast).lower(lower::gamma::polygamma, LOOP),
     op("Spence").shape(like_first_input).lower(lower::integrals::spence, TABLE),
     op("Xlog1py")
-        .complex(|cx, node| both(cx, node, functions::xlog1py))
+        .complex(|cx, node| both(cx, node, &functions::xlog1py))
         .shape(broadcast)
         .lower(lower::numbers::xlog1py, &["Log", "Mul", "Where"]),
     op("Zeta").shape(broadcast).lower(lower::gamma::zeta, LOOP),

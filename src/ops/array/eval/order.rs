@@ -21,7 +21,7 @@ pub fn is_tied(node: &Node, inputs: &[&Tensor]) -> bool {
 }
 
 /// The index, along an axis, of the first element that no other beats. NaN is beaten by all numbers.
-pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) -> Option<Vec<Tensor>> {
+pub fn arg(node: &Node, inputs: &[&Tensor], beats: fn(f64, f64) -> bool) -> Option<Vec<Tensor>> {
     let [input, axis] = inputs else { return None };
     let axis = axis_from_front(axis.integer()?, input.shape().len())?;
     if input.shape()[axis] == 0 {
