@@ -17,6 +17,7 @@ use crate::support::checkpoint_writer::{
     table, v1_list, v1_listed, v1_slice, v2_entry, v2_header, whole,
 };
 use crate::support::repository;
+use crate::support::settled;
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -58,7 +59,7 @@ fn assert_survives_damage(file: &Path, checkpoint: &Path) {
     let assert_honest = |damage: &str, bytes: &[u8]| {
         // Not written in place: the file may still be mapped.
         fs::remove_file(file).unwrap();
-        fs::write(file, bytes).unwrap();
+        settled::write(file, bytes);
         let Ok(read) = read_all(checkpoint) else { return };
         assert_eq!(read.len(), expected.len(), "{damage}");
         for (read, expected) in read.iter().zip(&expected) {
@@ -142,7 +143,7 @@ fn damage_with_a_correct_checksum_does_not_cause_a_panic() {
                 damaged[position] ^= bits;
                 // A new file each time: ext4 waits for the disk when one is written over.
                 let _ = fs::remove_file(path);
-                fs::write(path, resealed(damaged, index)).unwrap();
+                settled::write(path, &resealed(damaged, index));
                 let _ = read_all(checkpoint);
             }
         }

@@ -4,7 +4,6 @@
 //! their runtime lacks some ops and types, and `scripts/fixture_parity.py` runs the other models.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use rten::{ModelOptions, Value};
@@ -15,6 +14,7 @@ use tempfile::TempDir;
 use crate::support::command::tf2onnx_rs;
 use crate::support::npy::Array;
 use crate::support::op_cases::{Case, Files, cases, edges, of_archive};
+use crate::support::settled;
 
 /// What a case came to.
 #[derive(PartialEq, Eq)]
@@ -117,7 +117,7 @@ fn array(value: Value) -> Option<(Vec<usize>, Vec<f64>)> {
 fn check(files: &Files, folder: &Path, opset: &str) -> Result<Outcome, String> {
     let case = Case::of(files);
     let (graph, model) = (folder.join("graph.pb"), folder.join("model.onnx"));
-    fs::write(&graph, &files["graph.pb"]).unwrap();
+    settled::write(&graph, &files["graph.pb"]);
     let mut args =
         vec!["convert".to_owned(), graph.to_str().unwrap().to_owned(), model.to_str().unwrap().to_owned()];
     let mut list = |option: &str, names: &[String]| {

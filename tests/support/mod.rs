@@ -10,4 +10,5 @@ pub mod npy;
 pub mod onnx;
 pub mod op_cases;
 pub mod repository;
+pub mod settled;
 pub mod zoo;
