@@ -14,6 +14,8 @@ MEGABYTES, SMALL_BYTES = 256, 1_000_000
 # Nothing that a test does is to take the memory of the machine.
 ADDRESS_SPACE = 8 << 30
 OLD_OUTPUT = b"what was there before"
+# A time of modification, in seconds since 1970.
+LONG_AGO = 10**9
 
 
 def limit_memory():
@@ -57,6 +59,8 @@ def run(binary, seed, files, command, work):
     for name, data in files.items():
         (inside / name).parent.mkdir(parents=True, exist_ok=True)
         (inside / name).write_bytes(data)
+        # The program waits for some milliseconds before it reads a file that was written just now.
+        os.utime(inside / name, (LONG_AGO, LONG_AGO))
     typed = words(command, seed, inside, outside)
     target = next((pathlib.Path(word) for word in typed if word.startswith(str(outside))), None)
     if target:
