@@ -114,6 +114,11 @@ fn types_that_do_not_fit_are_refused() {
         &[i.clone(), node("out", "Relu", &["i"], &[("T", "type: DT_STRING")])],
         &["its attribute T is string, and the op takes float32, "],
     );
+    let long = format!("s: \"{}\"", "y".repeat(10_000));
+    assert_refused(
+        &[x(), node("out", "BiasAdd", &["x", "x"], &[FLOAT, ("data_format", &long)])],
+        &[&format!("its attribute data_format is {}…, and the op takes NHWC", "y".repeat(60))],
+    );
     assert_refused(
         &[x(), node("out", "LogicalNot", &["x"], &[])],
         &["its input x (\"x\") is float32, and the op takes bool"],

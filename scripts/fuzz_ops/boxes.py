@@ -37,8 +37,9 @@ def suppression(name):
         given |= dict(iou_threshold=threshold(case, dtype), score_threshold=least_score(case, dtype))
         sigma = case.choose([0, 0, 0.5, 1.0])
         if sigma:
-            # Negative scores grow, and TensorFlow orders some of them by what they were before: docs/ops.md.
-            given["scores"] = case.argument(np.abs(given["scores"].value), dtype)
+            # Negative scores grow, and TensorFlow orders some of them by what they were before: docs/ops.md. Of equal ones, rounding
+            # decides which is the larger one after the others have changed them.
+            given["scores"] = case.argument((case.numbers().permutation(count) + 1) / 8, dtype)
         given["soft_nms_sigma"] = case.argument(sigma, dtype)
         return case.op(name, True, **given, pad_to_max_output_size=case.chance(0.4))
 

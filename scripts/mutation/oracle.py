@@ -110,6 +110,15 @@ def work():
         nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
         return any(node.op in ("TopK", "TopKV2") and "sorted" in node.attr and not node.attr["sorted"].b for node in nodes)
 
+    def has_overflown(job, want, got):
+        """Whether powers of integers are beyond their type, which ONNX Runtime computes in float64: see Pow in docs/ops.md. Then it
+        has the least number of the type."""
+        definition = tf.compat.v1.GraphDef.FromString((pathlib.Path(job["work"]) / "in/graph.pb").read_bytes())
+        if not any(node.op == "Pow" and tf.as_dtype(node.attr["T"].type).is_integer for node in definition.node):
+            return False
+        pairs = [(expected, np.asarray(actual)) for expected, actual in zip(want, got)]
+        return all(e.dtype.kind == "i" and e.shape == a.shape and (a[e != a] == np.iinfo(a.dtype).min).all() for e, a in pairs)
+
     def say(**told):
         print(json.dumps(told), flush=True)
 
@@ -123,7 +132,8 @@ def work():
         results = dict.fromkeys(job["outputs"])
         got = check.run(str(pathlib.Path(job["work"]) / "out/output.onnx"), feeds, results)
         outcome, message = check.compare(got, results) if isinstance(got, Exception) else compare(job, want, got)
-        return ("not defined by TensorFlow", message) if outcome == "DISAGREE" and has_any_order(job) else (outcome, message)
+        is_known = outcome == "DISAGREE" and (has_any_order(job) or not isinstance(got, Exception) and has_overflown(job, want, got))
+        return ("not defined by TensorFlow", message) if is_known else (outcome, message)
 
     say(stage="ready")
     for line in sys.stdin:

@@ -11,6 +11,9 @@ use crate::proto::attr_value::ListValue;
 use crate::proto::{AttrValue, NodeDef, attr_value};
 use crate::tensor::DType;
 
+/// How many characters of a text that is not allowed are shown.
+const LONGEST: usize = 60;
+
 /// Checks that a node has all attributes without a default.
 pub(super) fn check_missing(node: &NodeDef, definition: OpDefinition) -> Result<()> {
     let is_set = |name: &str| node.attr.get(name).is_some_and(|attribute| attribute.value.is_some());
@@ -62,7 +65,10 @@ pub(super) fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Resu
         };
         if let Some(value) = values.iter().find(|value| !attribute.allows(value)) {
             let allowed = attribute.allowed.unwrap_or_default().replace(',', ", ");
-            let problem = format!("its attribute {} is {value}, and the op takes {allowed}", attribute.name);
+            // A text of any length may be there.
+            let end = value.char_indices().nth(LONGEST).map_or(value.len(), |(end, _)| end);
+            let shown = if end < value.len() { format!("{}…", &value[..end]) } else { value.to_string() };
+            let problem = format!("its attribute {} is {shown}, and the op takes {allowed}", attribute.name);
             return Err(refused(error(node, problem)));
         }
         let number = match value {
