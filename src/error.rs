@@ -157,6 +157,16 @@ impl std::error::Error for Error {
     }
 }
 
+/// A text from a file, which may be too long for a sentence.
+pub(crate) fn shortened(text: &str) -> String {
+    const LONGEST: usize = 60;
+    if text.chars().count() <= LONGEST {
+        text.to_owned()
+    } else {
+        text.chars().take(LONGEST).chain("…".chars()).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -191,5 +191,5 @@ def taken_apart(name):
 
 
 OPS = {name: taken_apart(name) for name in ("Real", "Imag", "ComplexAbs", "Angle", "Conj", "ConjugateTranspose")}
-# Reached by --only; in other graphs they come before those.
+# The same with a step that --only names. Other graphs have these steps before the ops above.
 STEPS_OF_CASES = {f"{name}, complex": taken_apart(name) for name in STEPS}

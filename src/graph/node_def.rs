@@ -6,9 +6,9 @@
 
 use std::borrow::Cow;
 
-use super::op_definition::OpDefinition;
 use hashbrown::HashMap;
 
+use super::op_definition::OpDefinition;
 use super::tensor_proto::constant;
 use super::{Attr, Attrs, Shape};
 use crate::error::{Error, Result};

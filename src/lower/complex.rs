@@ -2,8 +2,8 @@
 //!
 //! Where they have to be one tensor, as an input or output of the model or of a function, it has one more axis, the last, of length 2.
 
-use super::Layout;
 use super::context::{Lowering, Value};
+use super::{Handler, Layout};
 use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::onnx::Attribute;
@@ -11,9 +11,6 @@ use crate::tensor::{Constant, DType};
 
 /// The names of the real and the imaginary part, in TensorFlow's order of axes.
 pub type Parts = [String; 2];
-
-/// Writes a node as for real numbers.
-type Handler = fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>;
 
 impl Lowering<'_> {
     /// Whether a node reads or computes complex numbers.

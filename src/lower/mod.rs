@@ -38,11 +38,13 @@ pub const OPSETS: std::ops::RangeInclusive<i64> = 11..=28;
 /// Simplifies the graph of a function, and keeps these tensors.
 pub type Simplify = fn(Graph, &[TensorRef]) -> Result<(Graph, Moved)>;
 
+/// Writes the ONNX nodes of one TensorFlow node, and records the values of its outputs.
+pub(crate) type Handler = fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>;
+
 /// The functions that convert a graph.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
-    /// Writes one node.
-    pub lower_node: fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>,
+    pub lower_node: Handler,
     /// Prepares the functions that nodes call.
     pub simplify: Simplify,
 }

@@ -46,13 +46,10 @@ pub use lowering::lower;
 pub use missing::missing_ops;
 
 use crate::error::Result;
-use crate::graph::{Graph, Library, Limits, Node, NodeRef, own_ops};
-use crate::lower::context::Lowering;
+use crate::graph::{Graph, Library, Limits, Node, own_ops};
+use crate::lower::Handler;
 use crate::proto::FunctionDefLibrary;
 use crate::tensor::Tensor;
-
-/// Writes the ONNX nodes of one TensorFlow node, and records the values of its outputs.
-type Handler = fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>;
 
 /// Refuses a node whose inputs its op does not accept, and names the input and its mistake.
 type Check = fn(&Inputs<'_>, &Node) -> Result<()>;

@@ -5,14 +5,11 @@
 use std::borrow::Cow;
 
 use super::{error, refused};
-use crate::error::Result;
+use crate::error::{Result, shortened};
 use crate::graph::op_definition::{Argument, AttributeDefinition, Form, OpDefinition};
 use crate::proto::attr_value::ListValue;
 use crate::proto::{AttrValue, NodeDef, attr_value};
 use crate::tensor::DType;
-
-/// How many characters of a text that is not allowed are shown.
-const LONGEST: usize = 60;
 
 /// Checks that a node has all attributes without a default.
 pub(super) fn check_missing(node: &NodeDef, definition: OpDefinition) -> Result<()> {
@@ -65,10 +62,8 @@ pub(super) fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Resu
         };
         if let Some(value) = values.iter().find(|value| !attribute.allows(value)) {
             let allowed = attribute.allowed.unwrap_or_default().replace(',', ", ");
-            // A text of any length may be there.
-            let end = value.char_indices().nth(LONGEST).map_or(value.len(), |(end, _)| end);
-            let shown = if end < value.len() { format!("{}…", &value[..end]) } else { value.to_string() };
-            let problem = format!("its attribute {} is {shown}, and the op takes {allowed}", attribute.name);
+            let (name, value) = (attribute.name, shortened(value));
+            let problem = format!("its attribute {name} is {value}, and the op takes {allowed}");
             return Err(refused(error(node, problem)));
         }
         let number = match value {

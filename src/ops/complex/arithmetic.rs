@@ -78,20 +78,18 @@ pub fn reciprocal<'f>(f: &'f Formula<'_, '_, '_>, z: Pair<'f>) -> Pair<'f> {
 
 /// The product, or zero where the second number is zero.
 pub fn product_no_nan<'f>(f: &'f Formula<'_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
-    let is_zero = is_zero(&y);
-    product(f, x, y).map(|part| is_zero.choose(0.0, part))
+    unless_zero(y, |y| product(f, x, y))
 }
 
 /// The quotient, or zero where the second number is zero.
 pub fn quotient_no_nan<'f>(f: &'f Formula<'_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
-    let is_zero = is_zero(&y);
-    quotient(f, x, y).map(|part| is_zero.choose(0.0, part))
+    unless_zero(y, |y| quotient(f, x, y))
 }
 
-/// The first number and a function of the second one, joined by `join`, or zero where the first one is zero.
-pub fn unless_zero<'f>(x: Pair<'f>, join: impl FnOnce(Pair<'f>) -> Pair<'f>) -> Pair<'f> {
-    let is_zero = is_zero(&x);
-    join(x).map(|part| is_zero.choose(0.0, part))
+/// What `compute` makes of a number, or zero where the number is zero.
+pub fn unless_zero<'f>(number: Pair<'f>, compute: impl FnOnce(Pair<'f>) -> Pair<'f>) -> Pair<'f> {
+    let is_zero = is_zero(&number);
+    compute(number).map(|part| is_zero.choose(0.0, part))
 }
 
 /// |x - y|².
@@ -104,10 +102,17 @@ pub fn is_zero<'f>([a, b]: &Pair<'f>) -> Value<'f> {
     a.is(0.0).and(&b.is(0.0))
 }
 
-/// The absolute value of a complex number, whose square may be larger than the largest number.
-pub fn size<'f>([a, b]: &Pair<'f>) -> Value<'f> {
+/// The absolute value of the larger part, and the square of the absolute value of the number divided by it: the square of the number
+/// itself may be larger than the largest float.
+pub fn scaled<'f>([a, b]: &Pair<'f>) -> [Value<'f>; 2] {
     let (width, height) = (a.abs(), b.abs());
     let largest = width.max(&height);
     let ratio = largest.is(0.0).choose(0.0, width.min(&height) / &largest);
-    largest * (&ratio * &ratio + 1.0).sqrt()
+    [largest, &ratio * &ratio + 1.0]
+}
+
+/// The absolute value of a complex number.
+pub fn size<'f>(number: &Pair<'f>) -> Value<'f> {
+    let [largest, square] = scaled(number);
+    largest * square.sqrt()
 }

@@ -5,7 +5,7 @@
 
 use std::f64::consts::PI;
 
-use super::arithmetic::{Pair, is_zero, product, quotient, reciprocal, size, unless_zero};
+use super::arithmetic::{Pair, is_zero, product, quotient, reciprocal, scaled, size, unless_zero};
 use crate::lower::formula::{Formula, Value};
 
 type F<'f, 'c, 'g, 'n> = &'f Formula<'c, 'g, 'n>;
@@ -85,12 +85,10 @@ pub fn exp_m1<'f>(_: F<'f, '_, '_, '_>, [a, b]: Pair<'f>) -> Pair<'f> {
 }
 
 /// The logarithm of the size, and the angle.
-pub fn log<'f>(_: F<'f, '_, '_, '_>, [a, b]: Pair<'f>) -> Pair<'f> {
-    let (width, height) = (a.abs(), b.abs());
-    let largest = width.max(&height);
-    let ratio = largest.is(0.0).choose(0.0, width.min(&height) / &largest);
-    let size = largest.log() + (&ratio * &ratio + 1.0).log() * 0.5;
-    [size, argument(a, b)]
+pub fn log<'f>(_: F<'f, '_, '_, '_>, number: Pair<'f>) -> Pair<'f> {
+    let [largest, square] = scaled(&number);
+    let [a, b] = number;
+    [largest.log() + square.log() * 0.5, argument(a, b)]
 }
 
 pub fn ln_1p<'f>(f: F<'f, '_, '_, '_>, [a, b]: Pair<'f>) -> Pair<'f> {

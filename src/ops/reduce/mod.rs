@@ -6,7 +6,7 @@ pub mod lower;
 pub mod shape;
 
 use self::lower::segment::{Combine, Segments, segment};
-use super::{Handler, Op, by_parts, checks, op};
+use super::{Op, by_parts, checks, op};
 use crate::graph::{Shape, TensorType};
 use crate::ops::complex::products::of_elements;
 use crate::ops::infer::{like_first_input, one};
@@ -94,13 +94,7 @@ pub const OPS: &[Op] = &[
         .note("ONNX Runtime may lose NaN, and computes 0 for no integers; it is wrong about int64 of 2^31 and more along open axes")
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Min)),
     op("Prod")
-        .complex(|cx, node| {
-            let [product, sum]: [Handler; 2] = [
-                |cx, node| lower::reduce::numbers(cx, node, Reduction::Prod),
-                |cx, node| lower::reduce::numbers(cx, node, Reduction::Sum),
-            ];
-            of_elements(cx, node, product, sum)
-        })
+        .complex(|cx, node| of_elements(cx, node, |cx, node| lower::reduce::numbers(cx, node, Reduction::Prod), |cx, node| lower::reduce::numbers(cx, node, Reduction::Sum)))
         .shape(shape::reduce)
         .check(checks::distinct_axes)
         .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Prod), &["ReduceProd"])
@@ -115,13 +109,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::segment)
         .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Min), &["ScatterND", "Where"]),
     op("SegmentProd")
-        .complex(|cx, node| {
-            let [product, sum]: [Handler; 2] = [
-                |cx, node| segment(cx, node, Segments::Sorted, Combine::Prod),
-                |cx, node| segment(cx, node, Segments::Sorted, Combine::Sum),
-            ];
-            of_elements(cx, node, product, sum)
-        })
+        .complex(|cx, node| of_elements(cx, node, |cx, node| segment(cx, node, Segments::Sorted, Combine::Prod), |cx, node| segment(cx, node, Segments::Sorted, Combine::Sum)))
         .shape(shape::segment)
         .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Prod), &["ScatterND"]),
     by_parts("SegmentSum")
@@ -175,13 +163,7 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"]),
     op("UnsortedSegmentProd")
         .also(&["SegmentProdV2"])
-        .complex(|cx, node| {
-            let [product, sum]: [Handler; 2] = [
-                |cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod),
-                |cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum),
-            ];
-            of_elements(cx, node, product, sum)
-        })
+        .complex(|cx, node| of_elements(cx, node, |cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), |cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum)))
         .shape(shape::unsorted_segment)
         .check(check::segments)
         .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), &["ScatterND"]),

@@ -276,13 +276,7 @@ fn full(archive: &Path, error: &io::Error) -> Error {
 
 /// A path that may be too long for a sentence.
 fn shortened(path: &Path) -> String {
-    const LONGEST: usize = 60;
-    let text = path.display().to_string();
-    if text.chars().count() <= LONGEST {
-        text
-    } else {
-        text.chars().take(LONGEST).chain("…".chars()).collect()
-    }
+    crate::error::shortened(&path.display().to_string())
 }
 
 /// The free space where a folder is, if the system tells it.
