@@ -9,6 +9,7 @@ use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
+use crate::ops::array::lower::around::reshaped;
 use crate::ops::array::lower::basic::shape_of;
 use crate::tensor::DType;
 
@@ -128,7 +129,8 @@ pub fn shape_n(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// The coordinates of positions in a tensor of a shape, a column each.
 pub fn unravel_index(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let indices = cx.input_of(node, 0)?;
-    let is_scalar = cx.rank(node, indices)? == 0;
+    let rank = cx.shape(indices).rank();
+    let is_scalar = rank == Some(0);
     let known = cx.known_integers(node, 1)?;
     let mut steps = Steps { cx, node };
     let lengths = steps.input_as(1, DType::Int64)?;
@@ -160,7 +162,14 @@ pub fn unravel_index(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         [strides, lengths] = [strides, lengths].map(|vector| steps.op("Unsqueeze", &[&vector, &column]));
     }
     let whole = steps.op("Div", &[&positions, &strides]);
-    let coordinates = steps.op("Mod", &[&whole, &lengths]);
+    let mut coordinates = steps.op("Mod", &[&whole, &lengths]);
+    if rank.is_none() {
+        // Of a scalar, the column is a vector.
+        let indices = steps.input_as(0, DType::Int64)?;
+        let (axes, columns) = (steps.length(&lengths, 0), steps.op("Shape", &[&indices]));
+        let shape = steps.op_with("Concat", &[&axes, &columns], "axis", 0);
+        coordinates = reshaped(&mut steps, &coordinates, &shape);
+    }
     steps.set_output(0, coordinates, DType::Int64);
     Ok(())
 }

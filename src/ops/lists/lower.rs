@@ -3,15 +3,17 @@
 //! Sources: `tf.TensorArray` in TensorFlow's API documentation and `tensorflow/core/ops/list_ops.cc`; Gather,
 //! ScatterND and Where in <https://onnx.ai/onnx/operators/>.
 
+use super::elements::{elements_shape, has_known_elements, stretched, with_axes_of};
 use super::reserve::zero;
 use super::rows;
 use crate::error::Result;
 use crate::graph::partial::Length;
-use crate::graph::{NodeRef, Shape, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::array::lower::around::vector_along;
 use crate::tensor::{Constant, DType};
 
 pub fn alias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -67,8 +69,7 @@ pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut name = cx.in_tensorflow_layout(list)?;
     let index = vector_of(cx, node, 1)?;
     if node.bool("resize_if_index_out_of_bounds", false) {
-        let rank = cx.rank(node, node.into())?;
-        name = grown_to(cx, node, name, index.clone(), rank)?;
+        name = grown_to(cx, node, name, index.clone())?;
     }
     let item = element_of_one(cx, node, item)?;
     write(cx, node, list, name, index, item)
@@ -92,46 +93,40 @@ fn largest(cx: &mut Lowering<'_>, node: NodeRef<'_>, positions: String) -> Strin
 }
 
 /// A list that has an element at this index, one number: zeros after its end if it is too short.
-fn grown_to(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    list: String,
-    index: String,
-    rank: usize,
-) -> Result<String> {
+fn grown_to(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: String, index: String) -> Result<String> {
     let one = cx.vector(node, "one", &[1]);
     let needed = cx.step(node, "needed", "Add", vec![index, one], vec![]);
-    of_length(cx, node, list, cx.dtype(node.into()), needed, rank)
+    of_length(cx, node, (list, node.into()), needed)
 }
 
-/// A list that has at least so many elements, a vector of one number: zeros after its end if it is too short.
+/// A list that has at least so many elements, a vector of one number: zeros after its end if it is too short. Its name comes with a
+/// tensor of its type.
 pub fn of_length(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
-    list: String,
-    dtype: DType,
+    (list, like): (String, TensorRef),
     needed: String,
-    rank: usize,
 ) -> Result<String> {
     let length = length_of(cx, node, &list);
     let more = cx.step(node, "more", "Sub", vec![needed, length], vec![]);
     let none = cx.vector(node, "none", &[0]);
     let more = cx.step(node, "more", "Max", vec![more, none], vec![]);
-    grown(cx, node, list, dtype, more, rank)
+    grown(cx, node, (list, like), more)
 }
 
 /// A list with zeros after its end, or with empty strings: `more` elements, a vector of one number.
 fn grown(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
-    list: String,
-    dtype: DType,
+    (list, like): (String, TensorRef),
     more: String,
-    rank: usize,
 ) -> Result<String> {
     let axis = || vec![("axis", Attribute::Int(0))];
+    let dtype = cx.dtype(like);
     // ONNX Runtime pads no strings.
-    if dtype != DType::String {
+    if let Some(rank) = cx.shape(like).rank()
+        && dtype != DType::String
+    {
         let before = cx.vector(node, "before", &vec![0; rank]);
         let after = cx.vector(node, "after", &vec![0; rank.saturating_sub(1)]);
         let pads = cx.step(node, "pads", "Concat", vec![before, more, after], axis());
@@ -153,43 +148,39 @@ fn write(
     index: String,
     item: String,
 ) -> Result<()> {
-    let rank = cx.rank(node, node.into())?;
-    let layout = Layout::tensorflow(rank);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     if has_known_elements(cx.shape(list)) {
         let axes = cx.vector(node, "first_axis", &[0]);
         let indices = cx.step(node, "indices", "Unsqueeze", vec![index, axes], vec![]);
         cx.emit(node, "ScatterND", vec![name, indices, item], layout, vec![]);
         return Ok(());
     }
-    let length = length_of(cx, node, &name);
-    let scalar = cx.vector(node, "scalar", &[]);
-    let length = cx.step(node, "count", "Reshape", vec![length, scalar], vec![]);
-    let start = cx.initializer("range/start", Constant::from_i64(vec![], &[0]), &[]);
-    let step = cx.initializer("range/step", Constant::from_i64(vec![], &[1]), &[]);
-    let positions = cx.step(node, "places", "Range", vec![start, length, step], vec![]);
-    let is_position = cx.step(node, "is_place", "Equal", vec![positions, index], vec![]);
-    let mut column = vec![1; rank];
-    column[0] = -1;
-    let column = cx.vector(node, "column", &column);
-    let is_position = cx.step(node, "is_place", "Reshape", vec![is_position, column], vec![]);
-    cx.emit(node, "Where", vec![is_position, item, name], layout, vec![]);
+    let mut steps = Steps { cx, node };
+    let length = length_of(steps.cx, node, &name);
+    let places = steps.positions(&length);
+    let is_place = steps.op("Equal", &[&places, &index]);
+    let rank = steps.cx.shape(node.into()).rank();
+    let column = vector_along(&mut steps, &item, 0, rank);
+    let name = if rank.is_some() { name } else { with_axes_of(&mut steps, &name, &item) };
+    let is_place = steps.op("Reshape", &[&is_place, &column]);
+    cx.emit(node, "Where", vec![is_place, item, name], layout, vec![]);
     Ok(())
 }
 
 /// An element after the last one.
 pub fn push_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (list, item) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
-    let rank = cx.rank(node, node.into())?;
     let name = cx.in_tensorflow_layout(list)?;
     let item = element_of_one(cx, node, item)?;
     if has_known_elements(cx.shape(list)) {
         let axis = vec![("axis", Attribute::Int(0))];
-        cx.emit(node, "Concat", vec![name, item], Layout::tensorflow(rank), axis);
+        let layout = Layout::tensorflow_of(cx.shape(node.into()));
+        cx.emit(node, "Concat", vec![name, item], layout, axis);
         return Ok(());
     }
     let index = length_of(cx, node, &name);
     let one = cx.vector(node, "one", &[1]);
-    let name = grown(cx, node, name, cx.dtype(list), one, rank)?;
+    let name = grown(cx, node, (name, list), one)?;
     write(cx, node, list, name, index, item)
 }
 
@@ -236,7 +227,6 @@ pub fn element_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let tensor = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let positions = indices(cx, node, 1)?;
-    let rank = cx.rank(node, node.into())?;
     let rest = elements_shape(cx, node, &tensor);
     let declared = cx.known_integers(node, 3).ok().flatten().and_then(|count| count.first().copied());
     let count = match declared {
@@ -251,7 +241,8 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let shape = cx.step(node, "shape", "Concat", vec![count, rest], vec![("axis", Attribute::Int(0))]);
     let zero = zero(cx, node, cx.dtype(node.into()))?;
     let list = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
-    cx.emit(node, "ScatterND", vec![list, positions, tensor], Layout::tensorflow(rank), vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "ScatterND", vec![list, positions, tensor], layout, vec![]);
     Ok(())
 }
 
@@ -265,20 +256,16 @@ pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut list = cx.in_tensorflow_layout(input)?;
     let tensor = cx.in_tensorflow_layout(tensor)?;
     if !has_known_elements(cx.shape(input)) {
-        let length = length_of(cx, node, &list);
-        let element = elements_shape(cx, node, &tensor);
-        let shape =
-            cx.step(node, "shape", "Concat", vec![length, element], vec![("axis", Attribute::Int(0))]);
-        list = cx.step(node, "stretched", "Expand", vec![list, shape], vec![]);
+        let has_rank = cx.shape(input).rank().is_some();
+        list = stretched(&mut Steps { cx, node }, &list, &tensor, has_rank);
     }
     let positions = indices(cx, node, 2)?;
     // An array of TensorFlow 1 without a dynamic size has no such indices.
     let length = cx.shape(node.into()).dim(0);
     let keeps_length = length.is_some() && length == cx.shape(input).dim(0);
     if node.bool("resize_if_index_out_of_bounds", true) && !keeps_length {
-        let rank = cx.rank(node, node.into())?;
         let last = largest(cx, node, positions.clone());
-        list = grown_to(cx, node, list, last, rank)?;
+        list = grown_to(cx, node, list, last)?;
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![list, positions, tensor], layout, vec![]);
@@ -317,18 +304,6 @@ fn writes_all(cx: &Lowering<'_>, node: NodeRef<'_>, list: TensorRef, tensor: Ten
     are_all && reserved.and_then(|&count| number(count)) == Some(rows)
 }
 
-/// Whether the shape of a list's elements is known.
-fn has_known_elements(list: &Shape) -> bool {
-    list.dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some))
-}
-
-/// The shape of the elements of a list or of a tensor of stacked elements, as a vector of int64.
-pub fn elements_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &str) -> String {
-    let shape = cx.step(node, "list_shape", "Shape", vec![list.to_owned()], vec![]);
-    let bounds = [("starts", 1), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
-    cx.step(node, "element_shape", "Slice", [vec![shape], bounds.to_vec()].concat(), vec![])
-}
-
 /// An input of indices in a list as ScatterND takes them: a column of int64.
 fn indices(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
     let positions = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
@@ -339,14 +314,14 @@ fn indices(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<Str
 
 /// A list cut off, or with zeros after its end.
 pub fn resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let rank = cx.rank(node, node.into())?;
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let size = vector_of(cx, node, 1)?;
     let length = length_of(cx, node, &list);
     let more = cx.step(node, "more", "Sub", vec![size.clone(), length], vec![]);
     let none = cx.vector(node, "none", &[0]);
     let more = cx.step(node, "more", "Max", vec![more, none.clone()], vec![]);
-    let grown = grown(cx, node, list, cx.dtype(node.into()), more, rank)?;
-    cx.emit(node, "Slice", vec![grown, none.clone(), size, none], Layout::tensorflow(rank), vec![]);
+    let grown = grown(cx, node, (list, node.into()), more)?;
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Slice", vec![grown, none.clone(), size, none], layout, vec![]);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Lists of tensors.
 
+pub mod elements;
 pub mod eval;
 pub mod lower;
 pub mod parts;

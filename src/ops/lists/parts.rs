@@ -2,7 +2,7 @@
 //!
 //! Sources: `TensorListConcatV2` and `TensorListSplit` in `tensorflow/core/ops/list_ops.cc`.
 
-use super::lower::elements_shape;
+use super::elements::elements_shape;
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;

@@ -1,7 +1,6 @@
 //! New lists of tensors.
 //!
-//! Of a list that is reserved before its elements' shape is known, the open lengths are 1 until the first element is
-//! written, which broadcasts what is there (zeros) to its own shape.
+//! What is not known of their elements' shape is as `elements` says.
 //!
 //! Sources: `TensorListReserve` and `EmptyTensorList` in `tensorflow/core/ops/list_ops.cc`; Expand in
 //! <https://onnx.ai/onnx/operators/>.
@@ -11,7 +10,7 @@ use std::sync::Arc;
 use super::lower::vector_of;
 use super::rows;
 use crate::error::Result;
-use crate::graph::{NodeRef, TensorRef, TensorType};
+use crate::graph::{NodeRef, Shape, TensorRef, TensorType};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
@@ -28,8 +27,13 @@ pub fn empty(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// Zeros, as many as are reserved.
 pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if cx.dtype(node.into()) == DType::Variant {
-        let written = written_type(cx, node)?;
-        return rows::reserve(cx, node, &written);
+        return match written(cx, node.into(), MAX_STEPS) {
+            Some(written) if written.dtype != DType::Variant => rows::reserve(cx, node, &written),
+            _ => {
+                let error = node.error("the type of what is written to the list is not known");
+                Err(error.advice("choose outputs before it, or inputs after it"))
+            }
+        };
     }
     let count = cx.known_integers(node, 1)?.and_then(|count| count.first().copied());
     zeros(cx, node, count)
@@ -38,8 +42,8 @@ pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// A list of so many zeros, or as many as the second input says.
 fn zeros(cx: &mut Lowering<'_>, node: NodeRef<'_>, count: Option<i64>) -> Result<()> {
     let list = TensorRef::from(node);
-    let elements: Vec<i64> = written_type(cx, node)?
-        .shape
+    let written = written(cx, list, MAX_STEPS).map_or(Shape::UNKNOWN, |written| written.shape);
+    let elements: Vec<i64> = written
         .dims()
         .unwrap_or_default()
         .iter()
@@ -55,18 +59,9 @@ fn zeros(cx: &mut Lowering<'_>, node: NodeRef<'_>, count: Option<i64>) -> Result
         }
     };
     let zero = zero(cx, node, cx.dtype(list))?;
-    let layout = Layout::tensorflow(elements.len() + 1);
+    let layout = Layout::tensorflow_of(&written);
     cx.emit(node, "Expand", vec![zero, shape], layout, vec![]);
     Ok(())
-}
-
-/// The type of a new list after the first write to it.
-fn written_type(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<TensorType> {
-    let list = TensorRef::from(node);
-    written(cx, list, MAX_STEPS).ok_or_else(|| {
-        let error = node.error("the rank of what is written to the list is not known");
-        error.advice(cx.shape_advice(list))
-    })
 }
 
 /// The type of a list. If its shape is not known, the type after the first write to it.
@@ -76,35 +71,32 @@ fn written(cx: &Lowering<'_>, list: TensorRef, steps: usize) -> Option<TensorTyp
     let is_known = shape.dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some));
     let steps = steps.checked_sub(1)?;
     let after = || {
-        let readers = cx.graph.nodes().flat_map(|(id, reader)| {
-            reader
-                .inputs
-                .iter()
-                .enumerate()
-                .filter(|&(_, &input)| input == list)
-                .map(move |(i, _)| (id, reader, i))
-        });
-        let outputs = readers.filter_map(|(id, reader, index)| match reader.op.as_str() {
-            "While" | "StatelessWhile" => Some(TensorRef { node: id, port: index }),
-            "Identity"
-            | "TensorListSetItem"
-            | "TensorListPushBack"
-            | "TensorListResize"
-            | "TensorListScatterIntoExistingList"
-                if index == 0 =>
-            {
-                Some(id.into())
+        let outputs = cx.readers(list).filter_map(|(id, reader)| {
+            let index = reader.inputs.iter().position(|&input| input == list)?;
+            match reader.op.as_str() {
+                "While" | "StatelessWhile" => Some(TensorRef { node: id, port: index }),
+                "Identity"
+                | "TensorListSetItem"
+                | "TensorListPushBack"
+                | "TensorListResize"
+                | "TensorListScatterIntoExistingList"
+                    if index == 0 =>
+                {
+                    Some(id.into())
+                }
+                _ => None,
             }
-            _ => None,
         });
-        outputs.filter_map(|output| written(cx, output, steps)).next()
+        let found: Vec<TensorType> = outputs.filter_map(|output| written(cx, output, steps)).collect();
+        let with_rank = found.iter().find(|written| written.shape.rank().is_some());
+        with_rank.or(found.first()).cloned()
     };
     match shape.rank() {
         _ if is_known => Some(known.clone()),
         Some(rank) => {
             after().filter(|after| after.shape.rank() == Some(rank)).or_else(|| Some(known.clone()))
         }
-        None => after(),
+        None => after().or_else(|| Some(known.clone())),
     }
 }
 

@@ -6,6 +6,7 @@
 //! Sources: `RaggedTensorToVariant` and `RaggedTensorFromVariant` in `tensorflow/core/ops/ragged_conversion_ops.cc`; `tf.map_fn` in
 //! TensorFlow's API documentation.
 
+use super::elements::stretched;
 use super::lower::vector_of;
 use super::reserve::zero;
 use crate::error::{Error, Result};
@@ -62,14 +63,8 @@ fn refused(node: NodeRef<'_>) -> Error {
 
 /// As many elements without values as are reserved. `written` is the type of the list after the first write.
 pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>, written: &TensorType) -> Result<()> {
-    let inner: Option<Vec<i64>> = written
-        .shape
-        .dims()
-        .and_then(|dims| dims.get(2..))
-        .and_then(|inner| inner.iter().map(|dim| dim.map(|dim| dim as i64)).collect());
-    let Some(inner) = inner else {
-        return Err(node.error("the lengths of the axes of its elements, after the first one, are not known"));
-    };
+    let dims = written.shape.dims().unwrap_or_default();
+    let inner: Vec<i64> = dims.iter().skip(2).map(|dim| dim.map_or(1, |dim| dim as i64)).collect();
     let (zero, count) = (zero(cx, node, written.dtype)?, vector_of(cx, node, 1)?);
     let mut steps = Steps { cx, node };
     let (shape, one, none) = (steps.ints(&[&[0], &inner[..]].concat()), steps.ints(&[1]), steps.int(0));
@@ -101,15 +96,21 @@ pub fn get_item(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result
 /// The list with another element at an index.
 pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result<()> {
     let item: TensorRef = cx.input_of(node, 2)?;
-    if node.bool("resize_if_index_out_of_bounds", false) || cx.rank(node, item)? == 0 {
+    if node.bool("resize_if_index_out_of_bounds", false) || cx.shape(item).rank() == Some(0) {
         return Err(refused(node));
     }
+    let list = cx.shape(cx.input_of(node, 0)?);
     let (item, index) = (cx.in_tensorflow_layout(item)?, vector_of(cx, node, 1)?);
     let mut steps = Steps { cx, node };
     let [start, end] = bounds(&mut steps, rows, &index);
     let (none, all) = (steps.ints(&[0]), steps.ints(&[i64::MAX]));
-    let before = steps.op("Slice", &[&rows.values, &none, &start, &none]);
-    let after = steps.op("Slice", &[&rows.values, &end, &all, &none]);
+    let has_known_rows = list.dims().is_some_and(|dims| dims.iter().skip(2).all(Option::is_some));
+    let values = match has_known_rows {
+        true => rows.values.clone(),
+        false => stretched(&mut steps, &rows.values, &item, list.rank().is_some()),
+    };
+    let before = steps.op("Slice", &[&values, &none, &start, &none]);
+    let after = steps.op("Slice", &[&values, &end, &all, &none]);
     let values = steps.op_with("Concat", &[&before, &item, &after], "axis", 0);
     // The elements behind it move by as much as the new one is longer.
     let (new, old) = (steps.length(&item, 0), steps.op("Sub", &[&end, &start]));

@@ -9,8 +9,6 @@ use self::lower::order;
 use super::{Op, op};
 use crate::ops::infer::by_definition;
 
-const RANK: &str = "a known number of axes";
-
 /// What set operations on sparse tensors become.
 const SETS: &[&str] = &["Unique", "TopK", "Equal", "Compress", "ScatterND", "CumSum"];
 
@@ -23,7 +21,7 @@ const REDUCED: &[&str] = &["Where", "ScatterND", "NonZero", "GatherND", "Compres
 /// What a union of two sparse tensors becomes.
 const UNION: &[&str] = &["Concat", "TopK", "Gather", "Equal", "Where", "Compress"];
 
-const IN_ORDER: &str = "a known number of axes; indices in order, each of them once";
+const IN_ORDER: &str = "indices in order, each of them once";
 
 /// What is done without ops of strings.
 const PREPARE: &str = "compute its result before the model runs, and let the model begin there";
@@ -48,8 +46,7 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Ragged), COUNTS),
     op("RaggedGather")
         .shape(shape::ragged::gather)
-        .lower(lower::ragged::gather, &["Gather", "CumSum", "NonZero"])
-        .note("indices of a known rank"),
+        .lower(lower::ragged::gather, &["Gather", "CumSum", "NonZero"]),
     op("RaggedRange")
         .shape(shape::ragged::range)
         .lower(lower::ragged::range, &["CumSum", "NonZero", "Gather"]),
@@ -67,10 +64,7 @@ pub const OPS: &[Op] = &[
     op("SparseBincount")
         .shape(shape::sparse::bincount_of_sparse)
         .lower(|cx, node| groups::bincount(cx, node, Rows::Sparse), &["ScatterND"]),
-    op("SparseConcat")
-        .shape(shape::sparse::concat)
-        .lower(order::concat, &["Concat", "TopK", "Gather"])
-        .note(RANK),
+    op("SparseConcat").shape(shape::sparse::concat).lower(order::concat, &["Concat", "TopK", "Gather"]),
     op("SparseCountSparseOutput")
         .shape(shape::sparse::counts_of_sparse)
         .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Sparse), COUNTS),
@@ -89,29 +83,23 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| arithmetic::with_dense(cx, node, "Mul"), &["Expand", "GatherND", "Mul"]),
     op("SparseFillEmptyRows")
         .shape(shape::sparse::fill_empty_rows)
-        .lower(lower::sparse::fill_empty_rows, &["ScatterElements", "NonZero", "TopK", "Gather"])
-        .note("a known number of axes"),
+        .lower(lower::sparse::fill_empty_rows, &["ScatterElements", "NonZero", "TopK", "Gather"]),
     op("SparseReduceMax")
         .shape(shape::sparse::reduce)
-        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Max), &["Where", "ScatterND", "Reshape"])
-        .note(RANK),
+        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Max), &["Where", "ScatterND", "Reshape"]),
     op("SparseReduceMaxSparse")
         .shape(shape::sparse::reduce_to_sparse)
-        .lower(|cx, node| arithmetic::reduce_to_sparse(cx, node, Reduction::Max), REDUCED)
-        .note(RANK),
+        .lower(|cx, node| arithmetic::reduce_to_sparse(cx, node, Reduction::Max), REDUCED),
     op("SparseReduceSum")
         .shape(shape::sparse::reduce)
-        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Sum), &["Where", "ScatterND", "Reshape"])
-        .note(RANK),
+        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Sum), &["Where", "ScatterND", "Reshape"]),
     op("SparseReduceSumSparse")
         .shape(shape::sparse::reduce_to_sparse)
-        .lower(|cx, node| arithmetic::reduce_to_sparse(cx, node, Reduction::Sum), REDUCED)
-        .note(RANK),
-    op("SparseReorder").shape(shape::sparse::reorder).lower(order::reorder, &["TopK", "Gather"]).note(RANK),
+        .lower(|cx, node| arithmetic::reduce_to_sparse(cx, node, Reduction::Sum), REDUCED),
+    op("SparseReorder").shape(shape::sparse::reorder).lower(order::reorder, &["TopK", "Gather"]),
     op("SparseReshape")
         .shape(shape::sparse::reshape)
-        .lower(lower::sparse::reshape, &["ReduceProd", "Mul", "ReduceSum", "Div", "Mod"])
-        .note("known numbers of axes"),
+        .lower(lower::sparse::reshape, &["ReduceProd", "Mul", "ReduceSum", "Div", "Mod"]),
     op("SparseSlice").shape(shape::sparse::slice).lower(order::slice, &["Sub", "Less", "Compress"]),
     op("SparseSoftmax")
         .shape(shape::sparse::like_values)
@@ -127,8 +115,7 @@ pub const OPS: &[Op] = &[
     op("SparseSplit")
         .shape(shape::sparse::split)
         .lower(order::split, &["Sub", "Less", "Compress"])
-        .constants(&[("split_dim", "it decides which indices are compared")])
-        .note(RANK),
+        .constants(&[("split_dim", "it decides which indices are compared")]),
     op("SparseTensorDenseAdd").shape(shape::sparse::like_dense).lower(arithmetic::to_dense, &["ScatterND"]),
     op("SparseTensorDenseMatMul")
         .shape(shape::sparse::matrix_product)

@@ -78,3 +78,45 @@ impl Around {
 pub fn reshaped(steps: &mut Steps<'_, '_, '_>, value: &str, shape: &str) -> String {
     steps.cx.reshaped(steps.node, "reshaped", value.to_owned(), shape.to_owned())
 }
+
+/// The shape of a vector along an axis of a value, counted from the front: -1, and 1 for each axis behind it. With it, the vector is
+/// broadcast to the other axes.
+pub fn vector_along(
+    steps: &mut Steps<'_, '_, '_>,
+    value: &String,
+    axis: usize,
+    rank: Option<usize>,
+) -> String {
+    if let Some(rank) = rank {
+        let behind = rank.saturating_sub(axis + 1);
+        return steps.ints(&[&[-1], &vec![1; behind][..]].concat());
+    }
+    let (shape, before) = (steps.op("Shape", &[value]), steps.ints(&[axis as i64 + 1]));
+    let rank = steps.op("Shape", &[&shape]);
+    let behind = steps.op("Sub", &[&rank, &before]);
+    let (first, ones) = (steps.ints(&[-1]), ones(steps, &behind));
+    steps.op_with("Concat", &[&first, &ones], "axis", 0)
+}
+
+/// As many ones as a vector of one number says.
+pub fn ones(steps: &mut Steps<'_, '_, '_>, count: &String) -> String {
+    let one = steps.int(1);
+    steps.op("Expand", &[&one, count])
+}
+
+/// Matrices whose axes in front are joined to one, and the lengths of these axes.
+pub fn joined_batches(steps: &mut Steps<'_, '_, '_>, matrices: &String) -> (String, String) {
+    let shape = steps.op("Shape", &[matrices]);
+    let (batches, sizes) = (steps.part(&shape, 0, 0, -2), steps.part(&shape, 0, -2, i64::MAX));
+    let all = steps.reduce("ReduceProd", &batches, &[0], true);
+    let target = steps.op_with("Concat", &[&all, &sizes], "axis", 0);
+    (reshaped(steps, matrices, &target), batches)
+}
+
+/// The results of matrices whose axes in front were joined, with these axes.
+pub fn with_batches(steps: &mut Steps<'_, '_, '_>, results: &String, batches: &String) -> String {
+    let shape = steps.op("Shape", &[results]);
+    let behind = steps.part(&shape, 0, 1, i64::MAX);
+    let target = steps.op_with("Concat", &[batches, &behind], "axis", 0);
+    reshaped(steps, results, &target)
+}

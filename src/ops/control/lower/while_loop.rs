@@ -13,6 +13,7 @@ use crate::lower::context::{Lowering, Rows, Value};
 use crate::lower::function::{BuiltFunction, CallArgument, closed};
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Dim, TensorInfo, onnx_dtype};
+use crate::ops::lists::elements::{has_known_elements, stretched};
 use crate::ops::lists::lower::of_length;
 use crate::tensor::DType;
 
@@ -283,15 +284,15 @@ fn fill_up(
     written: String,
 ) -> Result<()> {
     let output = node.output(variable);
-    let rank = cx.rank(node, output)?;
     let reserved = cx.in_tensorflow_layout(reserved)?;
     let mut steps = Steps { cx, node };
     let one = steps.ints(&[1]);
     let reserved = steps.cast(&reserved, DType::Int64);
     let reserved = steps.op("Reshape", &[&reserved, &one]);
     // A list that grows may be longer than what was reserved.
-    let list = of_length(cx, node, written, cx.dtype(output), reserved, rank)?;
-    cx.emit(output, "Identity", vec![list], Layout::tensorflow(rank), vec![]);
+    let list = of_length(cx, node, (written, output), reserved)?;
+    let layout = Layout::tensorflow_of(cx.shape(output));
+    cx.emit(output, "Identity", vec![list], layout, vec![]);
     Ok(())
 }
 
@@ -303,8 +304,12 @@ fn put_into(
     start: usize,
     written: String,
 ) -> Result<()> {
-    let list = cx.in_tensorflow_layout(node.inputs[variable])?;
+    let reserved = cx.shape(node.inputs[variable]);
+    let mut list = cx.in_tensorflow_layout(node.inputs[variable])?;
     let mut steps = Steps { cx, node };
+    if !has_known_elements(reserved) {
+        list = stretched(&mut steps, &list, &written, reserved.rank().is_some());
+    }
     let before = steps.part(&list, 0, 0, start as i64);
     let (first, axis, end) = (steps.ints(&[start as i64]), steps.ints(&[0]), steps.ints(&[i64::MAX]));
     let count = steps.length(&written, 0);

@@ -7,7 +7,7 @@ use crate::lower::context::Lowering;
 use crate::lower::formula::{Formula, Value};
 use crate::lower::steps::Steps;
 use crate::onnx::onnx_dtype;
-use crate::ops::array::lower::around::reshaped;
+use crate::ops::array::lower::around::{joined_batches, with_batches};
 use crate::tensor::DType;
 
 /// The precision of a computation.
@@ -44,12 +44,8 @@ pub fn matrices(
     // axis that is counted from the last one.
     let mut batch = None;
     if let (None, [name]) = (rank, &mut names[..]) {
-        let mut steps = Steps { cx: &mut *cx, node };
-        let shape = steps.op("Shape", &[name]);
-        let (lengths, sizes) = (steps.part(&shape, 0, 0, -2), steps.part(&shape, 0, -2, i64::MAX));
-        let all = steps.reduce("ReduceProd", &lengths, &[0], true);
-        let target = steps.op_with("Concat", &[&all, &sizes], "axis", 0);
-        *name = reshaped(&mut steps, name, &target);
+        let (matrices, lengths) = joined_batches(&mut Steps { cx: &mut *cx, node }, name);
+        *name = matrices;
         (batch, rank) = (Some(lengths), Some(3));
     }
     let formula = Formula::new(Steps { cx, node }, dtype).of_rank(rank);
@@ -59,11 +55,7 @@ pub fn matrices(
     let Steps { cx, node } = formula.into_steps();
     for (port, mut name) in results.into_iter().enumerate() {
         if let Some(batch) = &batch {
-            let mut steps = Steps { cx: &mut *cx, node };
-            let shape = steps.op("Shape", &[&name]);
-            let behind = steps.part(&shape, 0, 1, i64::MAX);
-            let target = steps.op_with("Concat", &[batch, &behind], "axis", 0);
-            name = reshaped(&mut steps, &name, &target);
+            name = with_batches(&mut Steps { cx: &mut *cx, node }, &name, batch);
         }
         let output = node.output(port);
         let layout = Layout::tensorflow_of(cx.shape(output));

@@ -13,6 +13,7 @@ use crate::lower::context::Lowering;
 use crate::lower::function::closed;
 use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, TensorInfo};
+use crate::ops::array::lower::around::{joined_batches, with_batches};
 use crate::tensor::{Constant, DType};
 
 /// The largest matrices whose elimination is spelled out. It is a loop for others.
@@ -96,8 +97,8 @@ impl Elimination {
 /// the left half is a permutation, which puts them into their order.
 pub fn inverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let (rank, dtype) = (cx.rank(node, input)?, cx.dtype(input));
-    if rank < 2 {
+    let (rank, dtype) = (cx.shape(input).rank(), cx.dtype(input));
+    if let Some(0 | 1) = rank {
         return Err(node.error("its input is not a matrix"));
     }
     let computed = match dtype {
@@ -105,13 +106,19 @@ pub fn inverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         _ if dtype.is_float() => DType::Float32,
         _ => return Err(node.error(format!("matrices of {dtype} are not inverted"))),
     };
-    let [rows, columns] = [rank - 2, rank - 1].map(|axis| cx.shape(input).dim(axis));
-    let known = rows.or(columns);
+    let length = |back| rank.and_then(|rank| cx.shape(input).dim(rank - back));
+    let known = length(1).or(length(2));
     let mut name = cx.in_tensorflow_layout(input)?;
     let mut steps = Steps { cx, node };
     if dtype != computed {
         name = steps.cast(&name, computed);
     }
+    let mut batches = None;
+    if rank.is_none() {
+        let (matrices, lengths) = joined_batches(&mut steps, &name);
+        (name, batches) = (matrices, Some(lengths));
+    }
+    let rank = rank.unwrap_or(3) as i64;
     let count = match known {
         Some(known) => steps.ints(&[known as i64]),
         None => steps.length(&name, -1),
@@ -149,20 +156,22 @@ pub fn inverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (zero, axis, end) = (steps.ints(&[0]), steps.ints(&[-1]), steps.ints(&[i64::MAX]));
     let order = steps.op("Slice", &[&state.matrices, &zero, &count, &axis]);
     let result = steps.op("Slice", &[&state.matrices, &count, &end, &axis]);
-    let axes = (0..rank as i64 - 2).chain([rank as i64 - 1, rank as i64 - 2]);
-    let swapped: Vec<i64> = axes.collect();
+    let swapped: Vec<i64> = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
     // The inverse of the transposed matrix is the transposed inverse.
     let factors = if node.bool("adjoint", false) {
         vec![steps.transpose(&result, &swapped), order]
     } else {
         vec![steps.transpose(&order, &swapped), result]
     };
-    let layout = Layout::tensorflow(rank);
-    if dtype == computed {
+    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
+    if batches.is_none() && dtype == computed {
         cx.emit(node, "MatMul", factors, layout, vec![]);
-    } else {
-        let result = cx.step(node, "inverse", "MatMul", factors, vec![]);
-        cx.emit_cast(node, result, layout);
+        return Ok(());
     }
+    let mut inverse = steps.op("MatMul", &[&factors[0], &factors[1]]);
+    if let Some(batches) = batches {
+        inverse = with_batches(&mut steps, &inverse, &batches);
+    }
+    cx.emit_cast(node, inverse, layout);
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
+use crate::ops::array::lower::around::vector_along;
 use crate::tensor::DType;
 
 /// How the numbers of a range are mapped to integers.
@@ -51,9 +52,9 @@ fn bound(steps: &mut Steps<'_, '_, '_>, index: usize) -> Result<String> {
     let node = steps.node;
     let name = steps.cx.in_tensorflow_layout(steps.cx.input_of(node, index)?)?;
     let Ok(axis) = usize::try_from(node.int("axis", -1)) else { return Ok(name) };
-    let rank = steps.cx.rank(node, steps.cx.input_of(node, 0)?)?;
-    let shape: Vec<i64> = (0..rank).map(|other| if other == axis { -1 } else { 1 }).collect();
-    let shape = steps.ints(&shape);
+    let input = steps.cx.input_of(node, 0)?;
+    let (value, rank) = (steps.cx.in_tensorflow_layout(input)?, steps.cx.shape(input).rank());
+    let shape = vector_along(steps, &value, axis, rank);
     Ok(steps.op("Reshape", &[&name, &shape]))
 }
 

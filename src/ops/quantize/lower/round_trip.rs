@@ -5,11 +5,11 @@
 
 use crate::error::Result;
 use crate::graph::NodeRef;
-use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::Parameter;
+use crate::ops::array::lower::around::{Around, vector_along};
 
 /// A bound that is given, or the extreme of the input: of all of it, or of each part along an axis of so many.
 fn bound(
@@ -23,8 +23,7 @@ fn bound(
         let given = steps.cx.input_of(node, index)?;
         let given = steps.cx.in_tensorflow_layout(given)?;
         let Some((axis, rank)) = axis else { return Ok(given) };
-        let shape: Vec<i64> = (0..rank).map(|other| if other == axis { -1 } else { 1 }).collect();
-        let shape = steps.ints(&shape);
+        let shape = vector_along(steps, &name.to_owned(), axis, Some(rank));
         return Ok(steps.op("Reshape", &[&given, &shape]));
     }
     let Some((axis, rank)) = axis else {
@@ -42,11 +41,17 @@ pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>, bits: P
     let dtype = cx.dtype(input);
     let is_signed = node.bool("signed_input", true);
     let is_narrow = node.bool("narrow_range", false);
-    let axis = match usize::try_from(node.int("axis", -1)) {
-        Ok(axis) => Some((axis, cx.rank(node, input)?)),
-        Err(_) => None,
-    };
-    let name = cx.in_tensorflow_layout(input)?;
+    let mut axis = usize::try_from(node.int("axis", -1)).ok().map(|axis| (axis, cx.shape(input).rank()));
+    let mut name = cx.in_tensorflow_layout(input)?;
+    let mut around = None;
+    if let Some((of_input, None)) = axis {
+        let mut steps = Steps { cx, node };
+        let of_input = steps.ints(&[of_input as i64]);
+        let joined = Around::new(&mut steps, &name, &of_input);
+        name.clone_from(&joined.value);
+        (axis, around) = (Some((1, Some(3))), Some(joined));
+    }
+    let axis = axis.and_then(|(axis, rank)| Some((axis, rank?)));
     let given = match bits {
         Parameter::Attribute => Some(node.int("num_bits", 8)),
         Parameter::Input(index) => cx.known_integers(node, index)?.and_then(|bits| bits.first().copied()),
@@ -115,17 +120,20 @@ pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>, bits: P
     } else {
         steps.op("Round", &[&scaled])
     };
-    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
-    if is_signed || node.bool("range_given", false) {
-        cx.emit(node, "Div", vec![rounded, scale], layout, vec![]);
-        return Ok(());
-    }
-    // If no number is above 0, levels without signs cannot decide the scale, and TensorFlow multiplies by the inverse of the other
-    // side's: `max / greatest`.
-    let inverse = steps.op("Div", &[&max, &greatest_name]);
     let restored = steps.op("Div", &[&rounded, &scale]);
-    let multiplied = steps.op("Mul", &[&rounded, &inverse]);
-    let is_decided = steps.op("Greater", &[&max, &zero]);
-    cx.emit(node, "Where", vec![is_decided, restored, multiplied], layout, vec![]);
+    let result = if is_signed || node.bool("range_given", false) {
+        restored
+    } else {
+        // If no number is above 0, levels without signs cannot decide the scale, and TensorFlow multiplies by the inverse of the
+        // other side's: `max / greatest`.
+        let inverse = steps.op("Div", &[&max, &greatest_name]);
+        let multiplied = steps.op("Mul", &[&rounded, &inverse]);
+        let is_decided = steps.op("Greater", &[&max, &zero]);
+        steps.op("Where", &[&is_decided, &restored, &multiplied])
+    };
+    match around {
+        Some(around) => around.emit(&mut steps, node, result, Some(&around.length)),
+        None => steps.set_output(0, result, dtype),
+    }
     Ok(())
 }

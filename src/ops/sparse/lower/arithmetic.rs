@@ -98,10 +98,15 @@ pub enum Reduction {
 }
 
 /// Which axes of a sparse tensor are reduced, as a vector of bool: the axes are an input.
-fn reduced_axes(cx: &mut Lowering<'_>, node: NodeRef<'_>, rank: usize) -> Result<String> {
-    let Some(given) = cx.known_integers(node, 3)? else {
+fn reduced_axes(cx: &mut Lowering<'_>, node: NodeRef<'_>, rank: Option<usize>) -> Result<String> {
+    let (Some(given), Some(rank)) = (cx.known_integers(node, 3)?, rank) else {
+        let [shape] = inputs(cx, node, 2)?;
         let mut steps = Steps { cx, node };
-        let (axes, rank) = (steps.integers(3)?, steps.ints(&[rank as i64]));
+        let axes = steps.integers(3)?;
+        let rank = match rank {
+            Some(rank) => steps.ints(&[rank as i64]),
+            None => steps.op("Shape", &[&shape]),
+        };
         let axes = steps.op("Mod", &[&axes, &rank]);
         let behind = steps.ints(&[1]);
         let axes = steps.op("Unsqueeze", &[&axes, &behind]);
@@ -135,7 +140,7 @@ struct Reduced {
 fn reduced(
     steps: &mut Steps<'_, '_, '_>,
     reduction: Reduction,
-    rank: usize,
+    rank: Option<usize>,
     needs_any: bool,
 ) -> Result<Reduced> {
     let node = steps.node;

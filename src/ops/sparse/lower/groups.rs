@@ -23,21 +23,27 @@ struct Elements {
     values: String,
 }
 
-/// Where the lengths of the groups' axes are, and how many axes there are.
+/// Where the lengths of the groups' axes are, and how many axes there are, where that is known.
 struct Groups {
     shape: String,
-    rank: usize,
+    rank: Option<usize>,
 }
 
 impl Groups {
     /// All but the last axis of a shape.
-    fn of(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: usize) -> Self {
-        Self { shape: steps.part(shape, 0, 0, rank as i64 - 1), rank: rank - 1 }
+    ///
+    /// # Errors
+    /// If the axis of the elements is the only one.
+    fn of(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: Option<usize>) -> Result<Self> {
+        if rank.is_some_and(|rank| rank < 2) {
+            return Err(steps.node.error("its sets have one axis, and it takes two or more"));
+        }
+        Ok(Self { shape: steps.part(shape, 0, 0, -1), rank: rank.map(|rank| rank - 1) })
     }
 
     /// The number of the group of each index.
     fn number(&self, steps: &mut Steps<'_, '_, '_>, indices: &String) -> String {
-        let leading = steps.part(indices, 1, 0, self.rank as i64);
+        let leading = steps.part(indices, 1, 0, -1);
         flattened(steps, &leading, &self.shape, self.rank)
     }
 
@@ -116,12 +122,9 @@ pub fn set_size(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = known_rank(cx, node, [(0, 1), (2, 0)])?;
     let dtype = cx.dtype(cx.input_of(node, 1)?);
     check_type(node, dtype)?;
-    if rank < 2 {
-        return Err(node.error("its sets have one axis, and it takes two or more"));
-    }
     let [indices, values, shape] = inputs(cx, node, 0)?;
     let mut steps = Steps { cx, node };
-    let sets = Groups::of(&mut steps, &shape, rank);
+    let sets = Groups::of(&mut steps, &shape, rank)?;
     let groups = sets.number(&mut steps, &indices);
     let sorted = sorted(&mut steps, &Elements { groups, values }, dtype);
     let is_first = steps.op("Not", &[&sorted.is_repeated]);
@@ -147,9 +150,6 @@ pub fn set_operation(cx: &mut Lowering<'_>, node: NodeRef<'_>, first: First) -> 
     let rank = known_rank(cx, node, [(second, 1), (second + 2, 0)])?;
     let dtype = cx.dtype(node.output(1));
     check_type(node, dtype)?;
-    if rank < 2 {
-        return Err(node.error("its sets have one axis, and it takes two or more"));
-    }
     let operation = node.text("set_operation").unwrap_or_default().to_lowercase();
     let [indices, values, shape] = inputs(cx, node, second)?;
     let given: Vec<String> = match first {
@@ -157,7 +157,7 @@ pub fn set_operation(cx: &mut Lowering<'_>, node: NodeRef<'_>, first: First) -> 
         First::Sparse => inputs::<3>(cx, node, 0)?.into(),
     };
     let mut steps = Steps { cx, node };
-    let sets = Groups::of(&mut steps, &shape, rank);
+    let sets = Groups::of(&mut steps, &shape, rank)?;
     let b = Elements { groups: sets.number(&mut steps, &indices), values };
     let a = match &given[..] {
         [indices, values, _] => Elements { groups: sets.number(&mut steps, indices), values: values.clone() },
@@ -262,8 +262,8 @@ fn ragged_rows(steps: &mut Steps<'_, '_, '_>, splits: &String, values: &String) 
 pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: Rows) -> Result<()> {
     let is_sparse = rows == Rows::Sparse;
     let first = if is_sparse { 3 } else { 2 };
-    let rank = if is_sparse { known_rank(cx, node, [(0, 1), (2, 0)])? } else { 2 };
-    if rank > 2 {
+    let rank = if is_sparse { known_rank(cx, node, [(0, 1), (2, 0)])? } else { Some(2) };
+    if let Some(rank @ 3..) = rank {
         return Err(node.error(format!("it counts in sparse tensors of up to 2 axes, not {rank}")));
     }
     let [place, values] = inputs(cx, node, 0)?;
@@ -275,25 +275,24 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: Rows) -> Result<
     let size = steps.op("Reshape", &[&size, &flat]);
     let (row, count) = if is_sparse {
         let [shape] = inputs(steps.cx, node, 2)?;
-        let row = steps.part(&place, 1, 0, 1);
-        (steps.op("Reshape", &[&row, &flat]), steps.part(&shape, 0, 0, 1))
+        (steps.part(&place, 1, 0, -1), steps.part(&shape, 0, 0, -1))
     } else {
-        ragged_rows(&mut steps, &place, &values)
+        let (row, count) = ragged_rows(&mut steps, &place, &values);
+        (steps.op("Unsqueeze", &[&row, &behind]), count)
     };
     // Numbers that are left out go to an additional column, which is cut off.
     let is_counted = steps.op("Less", &[&values, &size]);
     let column = steps.op("Where", &[&is_counted, &values, &size]);
     let column = steps.op("Unsqueeze", &[&column, &behind]);
-    let row = steps.op("Unsqueeze", &[&row, &behind]);
     let one = steps.int(1);
     let width = steps.op("Add", &[&size, &one]);
-    let (indices, shape) = if rank == 2 {
+    let (indices, shape) = if rank == Some(1) {
+        (column, width)
+    } else {
         (
             steps.op_with("Concat", &[&row, &column], "axis", 1),
             steps.op_with("Concat", &[&count, &width], "axis", 0),
         )
-    } else {
-        (column, width)
     };
     let zero = steps.number(dtype, 0.0);
     let start = steps.op("Expand", &[&zero, &shape]);
@@ -311,8 +310,8 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: Rows) -> Result<
     let reduction = if is_binary { "none" } else { "add" };
     let attributes = vec![("reduction", Attribute::Text(reduction.to_owned()))];
     let counted = steps.cx.step(node, "counted", "ScatterND", vec![start, indices, each], attributes);
-    let layout = Layout::tensorflow(rank);
-    let axis = steps.ints(&[rank as i64 - 1]);
+    let axis = steps.ints(&[rank.map_or(-1, |rank| rank as i64 - 1)]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "Slice", vec![counted, none, size, axis], layout, vec![]);
     Ok(())
 }
@@ -326,11 +325,11 @@ pub fn sparse_counts(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: Rows) -> Re
         Rows::Sparse => inputs::<4>(cx, node, 0)?.into(),
     };
     let rank = match rows {
-        Rows::Dense => cx.rank(node, cx.input_of(node, 0)?)?,
-        Rows::Ragged => 2,
+        Rows::Dense => cx.shape(cx.input_of(node, 0)?).rank(),
+        Rows::Ragged => Some(2),
         Rows::Sparse => known_rank(cx, node, [(0, 1), (2, 0)])?,
     };
-    if !(1..=2).contains(&rank) {
+    if let Some(rank @ (0 | 3..)) = rank {
         return Err(node.error(format!("it counts in tensors of 1 or 2 axes, not {rank}")));
     }
     let dtype = cx.dtype(node.output(1));
@@ -344,15 +343,19 @@ pub fn sparse_counts(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: Rows) -> Re
     let all = steps.op("Shape", &[&numbers]);
     let (row, count) = match rows {
         Rows::Ragged => ragged_rows(&mut steps, &given[0], &numbers),
-        _ if rank == 1 => (steps.op("Expand", &[&none, &all]), none.clone()),
+        _ if rank == Some(1) => (steps.op("Expand", &[&none, &all]), none.clone()),
         Rows::Sparse => {
-            let row = steps.part(&given[0], 1, 0, 1);
-            (steps.op("Reshape", &[&row, &flat]), steps.part(&given[2], 0, 0, 1))
+            // There is one row if numbers have only one index.
+            let row = steps.part(&given[0], 1, 0, -1);
+            (steps.reduce("ReduceSum", &row, &[1], false), steps.part(&given[2], 0, 0, -1))
         }
         Rows::Dense => {
-            let (shape, count) = (steps.op("Shape", &[values]), steps.length(values, 0));
-            let row = steps.positions(&count);
+            let shape = steps.op("Shape", &[values]);
+            let (count, length) = (steps.part(&shape, 0, 0, -1), steps.part(&shape, 0, -1, i64::MAX));
+            let rows = steps.reduce("ReduceProd", &count, &[0], true);
+            let row = steps.positions(&rows);
             let row = steps.op("Unsqueeze", &[&row, &behind]);
+            let shape = steps.op_with("Concat", &[&rows, &length], "axis", 0);
             let row = steps.op("Expand", &[&row, &shape]);
             (steps.op("Reshape", &[&row, &flat]), count)
         }
@@ -403,9 +406,14 @@ pub fn sparse_counts(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: Rows) -> Re
     let numbers = steps.op_with("Compress", &[&numbers, &is_first], "axis", 0);
     let mut indices = steps.op("Unsqueeze", &[&numbers, &behind]);
     let mut shape = size;
-    if rank == 2 {
+    if rank != Some(1) {
         let row = steps.op_with("Compress", &[&sorted.groups, &is_first], "axis", 0);
-        let row = steps.op("Unsqueeze", &[&row, &behind]);
+        let mut row = steps.op("Unsqueeze", &[&row, &behind]);
+        if rank.is_none() {
+            // Numbers without rows have no index of one.
+            let columns = steps.op("Shape", &[&count]);
+            row = steps.op("Slice", &[&row, &none, &columns, &behind]);
+        }
         indices = steps.op_with("Concat", &[&row, &indices], "axis", 1);
         shape = steps.op_with("Concat", &[&count, &shape], "axis", 0);
     }

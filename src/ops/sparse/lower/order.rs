@@ -3,7 +3,7 @@
 //! Sources: `tf.sparse.{reorder,concat,slice,split}` in TensorFlow's API documentation, `tensorflow/core/util/sparse/sparse_tensor.h`;
 //! TopK, Compress and Gather in <https://onnx.ai/onnx/operators/>.
 
-use super::sparse::{known_rank, strides};
+use super::sparse::{known_rank, strides, unit};
 use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
@@ -22,7 +22,12 @@ pub fn inputs<const N: usize>(cx: &mut Lowering<'_>, node: NodeRef<'_>, first: u
 }
 
 /// The position of each index in a dense tensor of this shape that is read row by row.
-pub fn flattened(steps: &mut Steps<'_, '_, '_>, indices: &String, shape: &String, rank: usize) -> String {
+pub fn flattened(
+    steps: &mut Steps<'_, '_, '_>,
+    indices: &String,
+    shape: &String,
+    rank: Option<usize>,
+) -> String {
     let strides = strides(steps, shape, rank);
     let products = steps.op("Mul", &[indices, &strides]);
     steps.reduce("ReduceSum", &products, &[1], false)
@@ -36,7 +41,7 @@ pub fn sorting(steps: &mut Steps<'_, '_, '_>, numbers: &String) -> String {
 }
 
 /// Emits indices and values in the order of the indices, as the first two outputs.
-fn emit_sorted(steps: &mut Steps<'_, '_, '_>, [indices, values, shape]: [String; 3], rank: usize) {
+fn emit_sorted(steps: &mut Steps<'_, '_, '_>, [indices, values, shape]: [String; 3], rank: Option<usize>) {
     let flat = flattened(steps, &indices, &shape, rank);
     let order = sorting(steps, &flat);
     let axis = || vec![("axis", Attribute::Int(0))];
@@ -52,29 +57,22 @@ pub fn reorder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A vector that is 1 at an axis, and 0 at the others.
-fn unit(steps: &mut Steps<'_, '_, '_>, axis: usize, rank: usize) -> String {
-    let unit: Vec<i64> = (0..rank).map(|other| i64::from(other == axis)).collect();
-    steps.ints(&unit)
-}
-
 /// The indices of each tensor begin behind those before it.
 pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let count = node.inputs.len() / 3;
     let ranks = (0..count).flat_map(|index| [(index, 1), (2 * count + index, 0)]);
     let known = ranks.filter_map(|(index, axis)| cx.shape(*node.inputs.get(index)?).dim(axis)).next();
     let rank = match known {
-        Some(rank @ 1..=64) => rank,
+        Some(rank @ 1..=64) => Some(rank),
         Some(rank) => return Err(node.error(format!("it takes sparse tensors of {rank} axes"))),
-        None => known_rank(cx, node, [(0, 1), (0, 1)])?,
+        None => None,
     };
-    let axis = node.axis(node.int("concat_dim", 0), rank)?;
     let mut parts: [Vec<String>; 3] = Default::default();
     for (index, &input) in node.inputs.iter().take(3 * count).enumerate() {
         parts[index / count].push(cx.in_tensorflow_layout(input)?);
     }
     let mut steps = Steps { cx, node };
-    let unit = unit(&mut steps, axis, rank);
+    let unit = unit(&mut steps, &parts[2][0], node.int("concat_dim", 0), rank)?;
     let mut lengths = parts[2][0].clone();
     let mut moved = vec![parts[0][0].clone()];
     for (indices, shape) in parts[0].iter().zip(&parts[2]).skip(1) {
@@ -128,15 +126,16 @@ pub fn slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = known_rank(cx, node, [(1, 1), (3, 0)])?;
     let axis = match cx.integers(node, 0, "axis")?[..] {
-        [axis] => node.axis(axis, rank)?,
+        [axis] => axis,
         _ => return Err(node.error("its axis is not one number")),
     };
     let [indices, values, shape] = inputs(cx, node, 1)?;
     let count = node.outputs.len() / 3;
     let mut steps = Steps { cx, node };
-    let unit = unit(&mut steps, axis, rank);
+    let unit = unit(&mut steps, &shape, axis, rank)?;
     let (parts, zero) = (steps.int(count as i64), steps.int(0));
-    let length = steps.part(&shape, 0, axis as i64, axis as i64 + 1);
+    let axis = rank.map_or(axis, |rank| axis.rem_euclid(rank as i64));
+    let length = steps.part(&shape, 0, axis, if axis == -1 { i64::MAX } else { axis + 1 });
     let each = steps.op("Div", &[&length, &parts]);
     let longer = steps.op("Mod", &[&length, &parts]);
     let one = steps.int(1);

@@ -208,9 +208,12 @@ pub fn rows_at(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows, indices: &
 pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let levels = ragged_rank(&node, "PARAMS_RAGGED_RANK");
     let indices = cx.input_of(node, levels + 1)?;
-    let rank = cx.rank(node, indices)?;
-    if node.outputs.len() != levels + rank {
-        return Err(node.error(format!("it has {} outputs for indices of rank {rank}", node.outputs.len())));
+    // There is an output of splits for each level and for each axis of the indices but the first, and one of values.
+    let rank = node.outputs.len().saturating_sub(levels);
+    if let Some(given) = cx.shape(indices).rank()
+        && given != rank
+    {
+        return Err(node.error(format!("it has {} outputs for indices of rank {given}", node.outputs.len())));
     }
     let values = cx.in_tensorflow_layout(cx.input_of(node, levels)?)?;
     let mut steps = Steps { cx, node };
@@ -249,7 +252,7 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let levels = ragged_rank(&node, "RAGGED_RANK");
     let values = cx.input_of(node, levels)?;
-    let inner = cx.rank(node, values)?.saturating_sub(1);
+    let inner = cx.shape(values).rank().map(|rank| rank.saturating_sub(1));
     let name = cx.in_tensorflow_layout(values)?;
     let mut steps = Steps { cx, node };
     let (mut sizes, mut rows) = (vec![], String::new());
@@ -264,17 +267,17 @@ pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let positions = positions(&mut steps, rows, sizes);
     let mut indices = matrix(&mut steps, &positions.columns);
     let mut lengths: Vec<String> = positions.lengths.iter().map(|length| steps.as_vector(length)).collect();
-    if inner > 0 {
+    if inner != Some(0) {
         let shape = steps.step("values_shape", "Shape", &[&name]);
         let inner_shape = steps.part(&shape, 1, i64::MAX);
-        indices = with_inner(&mut steps, &indices, &inner_shape, levels + 1 + inner);
+        indices = with_inner(&mut steps, &indices, &inner_shape);
         lengths.push(inner_shape);
     }
     let shape =
         steps.axis_step("dense_shape", "Concat", &lengths.iter().map(String::as_str).collect::<Vec<_>>(), 0);
     steps.emit(node.into(), indices);
     steps.emit(node.output(2), shape);
-    if inner == 0 {
+    if inner == Some(0) {
         return cx.alias(node.output(1), values);
     }
     let flat = steps.vector("flat", &[-1]);
@@ -283,15 +286,18 @@ pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 /// The coordinates of elements that each index of a matrix has: all positions in a tensor of the inner shape, behind the index.
-fn with_inner(steps: &mut Steps<'_, '_, '_>, indices: &str, shape: &str, columns: usize) -> String {
-    let one = steps.scalar(1);
-    let ones = steps.step("ones", "Expand", &[&one, shape]);
+fn with_inner(steps: &mut Steps<'_, '_, '_>, indices: &str, shape: &str) -> String {
+    let (one, single) = (steps.scalar(1), steps.vector("single", &[1]));
+    // Beside an axis of length 1, since there may be no inner axes, and a scalar has no positions.
+    let beside = steps.axis_step("beside", "Concat", &[&single, shape], 0);
+    let ones = steps.step("ones", "Expand", &[&one, &beside]);
     let places = steps.step("places", "NonZero", &[&ones]);
+    let places = steps.part(&places, 1, i64::MAX);
     let places = steps.step("places", "Transpose", &[&places]);
     let count = steps.step("count", "Size", &[&ones]);
-    let (count, single) = (steps.as_vector(&count), steps.vector("single", &[1]));
+    let count = steps.as_vector(&count);
     let rows = steps.step("shape", "Shape", &[indices]);
-    let rows = steps.part(&rows, 0, 1);
+    let (rows, outer) = (steps.part(&rows, 0, 1), steps.part(&rows, 1, 2));
     let as_often = steps.axis_step("as_often", "Concat", &[&single, &count, &single], 0);
     let for_each = steps.axis_step("for_each", "Concat", &[&rows, &single, &single], 0);
     let (first, second) = (steps.vector("first", &[0]), steps.vector("second", &[1]));
@@ -300,7 +306,10 @@ fn with_inner(steps: &mut Steps<'_, '_, '_>, indices: &str, shape: &str, columns
     let places = steps.step("inner", "Unsqueeze", &[&places, &first]);
     let places = steps.step("inner", "Expand", &[&places, &for_each]);
     let all = steps.axis_step("all", "Concat", &[&indices, &places], 2);
-    let shape = steps.vector("rows", &[-1, columns as i64]);
+    let inner = steps.step("inner_axes", "Shape", &[shape]);
+    let columns = steps.step("columns", "Add", &[&outer, &inner]);
+    let flat = steps.vector("flat", &[-1]);
+    let shape = steps.axis_step("rows", "Concat", &[&flat, &columns], 0);
     steps.step("indices", "Reshape", &[&all, &shape])
 }
 
@@ -311,8 +320,7 @@ pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Err(node.error("it has no row_partition_types"));
     };
     let (shape, values, default) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?, cx.input_of(node, 2)?);
-    let shape_rank = cx.rank(node, shape)?;
-    let values_rank = cx.rank(node, values)?;
+    let [shape_rank, values_rank] = [shape, values].map(|tensor| cx.shape(tensor).rank());
     let (mut data, default) = (cx.in_tensorflow_layout(values)?, cx.in_tensorflow_layout(default)?);
     let mut steps = Steps { cx, node };
     let (mut sizes, mut rows) = (vec![], None);
@@ -354,14 +362,15 @@ pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let ragged = sizes.len() + 1;
     let positions = positions(&mut steps, rows, sizes);
     let mut lengths: Vec<String> = positions.lengths.iter().map(|length| steps.as_vector(length)).collect();
-    if values_rank > 1 {
+    if values_rank.is_none_or(|rank| rank > 1) {
         let inner = steps.step("values_shape", "Shape", &[&data]);
         lengths.push(steps.part(&inner, 1, i64::MAX));
     }
     let mut dims =
         steps.axis_step("shape", "Concat", &lengths.iter().map(String::as_str).collect::<Vec<_>>(), 0);
     let mut indices = matrix(&mut steps, &positions.columns);
-    if shape_rank == 1 {
+    // A scalar is -1: no length is given.
+    if shape_rank != Some(0) {
         let given = steps.integers(0)?;
         let zero = steps.scalar(0);
         let is_given = steps.step("is_given", "GreaterOrEqual", &[&given, &zero]);
@@ -376,7 +385,7 @@ pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         data = steps.axis_step("kept", "Compress", &[&data, &fits], 0);
     }
     let filled = steps.step("filled", "Expand", &[&default, &dims]);
-    let layout = Layout::tensorflow(ragged + values_rank.saturating_sub(1));
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![filled, indices, data], layout, vec![]);
     Ok(())
 }

@@ -38,7 +38,7 @@ pub fn set_operation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         _ => return Err(node.error(format!("ONNX sorts no tensors of {dtype}"))),
     };
     let operation = node.text("set_operation").unwrap_or_default().to_lowercase();
-    let rank = cx.rank(node, a)?;
+    let rank = cx.shape(a).rank().or(cx.shape(b).rank());
     // The second set without the elements of the first.
     let [first, second] = match operation.as_str() {
         "a-b" => [b, a],

@@ -15,8 +15,8 @@ use crate::tensor::{Constant, DType};
 /// Emits, as the first three outputs of a node, the sparse tensor of the values that a mask of the same shape keeps. The
 /// last coordinate of a value is its position among the kept values of its row. The last axis has the length of the
 /// longest row.
-pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, rank: usize) {
-    let last = rank as i64 - 1;
+pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, rank: Option<usize>) {
+    let last = rank.map_or(-1, |rank| rank as i64 - 1);
     let ones = steps.cast(mask, DType::Int64);
     let (axis, one) = (steps.int(last), steps.int(1));
     let counted = steps.op("CumSum", &[&ones, &axis]);
@@ -46,13 +46,52 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
 
 /// How far apart neighbors along each axis of a tensor of this shape are when it is read row by row: the product of the
 /// lengths of the axes behind it.
-pub fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: usize) -> String {
-    let is_behind: Vec<bool> = (0..rank * rank).map(|position| position % rank > position / rank).collect();
-    let is_behind = Constant::from_bools(vec![rank, rank], &is_behind);
-    let is_behind = steps.cx.initializer(&format!("{}/is_behind", steps.node.name), is_behind, &[]);
+pub fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: Option<usize>) -> String {
+    let is_behind = match rank {
+        Some(rank) => {
+            let is_behind: Vec<bool> =
+                (0..rank * rank).map(|position| position % rank > position / rank).collect();
+            let is_behind = Constant::from_bools(vec![rank, rank], &is_behind);
+            steps.cx.initializer(&format!("{}/is_behind", steps.node.name), is_behind, &[])
+        }
+        None => {
+            let (axes, behind) = (axes(steps, shape, rank), steps.ints(&[1]));
+            let column = steps.op("Unsqueeze", &[&axes, &behind]);
+            steps.op("Less", &[&column, &axes])
+        }
+    };
     let one = steps.int(1);
     let lengths = steps.op("Where", &[&is_behind, shape, &one]);
     steps.reduce("ReduceProd", &lengths, &[1], false)
+}
+
+/// The numbers of the axes of a shape: 0, 1 and so on.
+fn axes(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: Option<usize>) -> String {
+    if let Some(rank) = rank {
+        return steps.ints(&(0..rank as i64).collect::<Vec<_>>());
+    }
+    let count = steps.op("Shape", &[shape]);
+    steps.positions(&count)
+}
+
+/// A vector that is 1 at an axis of a shape, which counts from the back if it is negative, and 0 at the others.
+///
+/// # Errors
+/// If there is no such axis.
+pub fn unit(steps: &mut Steps<'_, '_, '_>, shape: &String, axis: i64, rank: Option<usize>) -> Result<String> {
+    if let Some(rank) = rank {
+        let axis = steps.node.axis(axis, rank)?;
+        return Ok(steps.ints(&(0..rank).map(|other| i64::from(other == axis)).collect::<Vec<_>>()));
+    }
+    let numbers = axes(steps, shape, rank);
+    let axis = if axis < 0 {
+        let (count, axis) = (steps.op("Shape", &[shape]), steps.int(axis));
+        steps.op("Add", &[&count, &axis])
+    } else {
+        steps.int(axis)
+    };
+    let is_axis = steps.op("Equal", &[&numbers, &axis]);
+    Ok(steps.cast(&is_axis, DType::Int64))
 }
 
 /// Numbers, with 1 instead of 0. ONNX Runtime's Max is wrong about int64 of 2^31 and more.
@@ -62,17 +101,20 @@ pub fn at_least_one(steps: &mut Steps<'_, '_, '_>, numbers: &String) -> String {
     steps.op("Where", &[&is_none, &one, numbers])
 }
 
-/// The number of axes of a sparse tensor whose indices or shape are an input.
-pub fn known_rank(cx: &Lowering<'_>, node: NodeRef<'_>, from: [(usize, usize); 2]) -> Result<usize> {
+/// The number of axes of a sparse tensor whose indices or shape are an input; `None` if it is known only when the model runs.
+///
+/// # Errors
+/// If there are none, or too many.
+pub fn known_rank(cx: &Lowering<'_>, node: NodeRef<'_>, from: [(usize, usize); 2]) -> Result<Option<usize>> {
     for (index, axis) in from {
         if let Some(rank) = cx.shape(cx.input_of(node, index)?).dim(axis) {
             return match rank {
-                1..=64 => Ok(rank),
+                1..=64 => Ok(Some(rank)),
                 _ => Err(node.error(format!("it takes a sparse tensor of {rank} axes"))),
             };
         }
     }
-    Err(node.error("the number of axes of its sparse tensor is not known before the model runs"))
+    Ok(None)
 }
 
 /// Values stay, and their indices are flattened row by row in both shapes.
@@ -134,8 +176,7 @@ pub fn fill_empty_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let values = steps.op_with("Concat", &[&values, &defaults], "axis", 0);
     let behind = steps.ints(&[1]);
     let column = steps.op("Unsqueeze", &[&empty, &behind]);
-    let unit: Vec<i64> = (0..rank).map(|axis| i64::from(axis == 0)).collect();
-    let unit = steps.ints(&unit);
+    let unit = unit(&mut steps, &shape, 0, rank)?;
     let beginnings = steps.op("Mul", &[&column, &unit]);
     let indices = steps.op_with("Concat", &[&indices, &beginnings], "axis", 0);
 
