@@ -145,7 +145,7 @@ def build(op, inputs, attributes=None):
 
         given = {name: tensor(value) for name, value in inputs.items()}
         outputs = getattr(tf.raw_ops, op)(name="output", **given, **(attributes or {}))
-        outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        outputs = tf.nest.flatten(outputs)
         results = session.run(outputs, feeds)
     return cases.case(graph.as_graph_def(), list(feeds), [output.name for output in outputs], feeds.values(), results)
 
