@@ -30,7 +30,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::concat)
         .lower(parts::concat, &["Reshape"])
         .eval(eval::concat)
-        .note("elements of one shape"),
+        .note("elements of one shape, or the parts of a tensor"),
     op("TensorListElementShape")
         .shape(shape::element_shape_of)
         .lower(lower::element_shape, &["Shape", "Slice", "Cast"])
@@ -74,7 +74,6 @@ pub const OPS: &[Op] = &[
     op("TensorListSplit")
         .shape(shape::split)
         .lower(parts::split, &["Shape", "Slice", "Concat", "Reshape"])
-        .eval(eval::split)
-        .note("parts of one constant length"),
+        .eval(eval::split),
     op("TensorListStack").shape(shape::stack).lower(lower::alias, &[]).eval(eval::stack),
 ];

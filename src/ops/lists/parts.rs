@@ -6,13 +6,24 @@ use super::elements::elements_shape;
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
-use crate::lower::context::Lowering;
+use crate::lower::context::{Lowering, Rows, Value};
+use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::lists::shape::element;
+use crate::tensor::DType;
 
-/// The elements joined along their first axis, and how long each of them is. Elements of several lengths are not those of a list here.
+/// The elements joined along their first axis, and how long each of them is.
 pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
+    if let Some(Rows { values, splits }) = cx.rows(input).cloned() {
+        let mut steps = Steps { cx, node };
+        let (starts, ends) = (steps.part(&splits, 0, 0, -1), steps.part(&splits, 0, 1, i64::MAX));
+        let lengths = steps.op("Sub", &[&ends, &starts]);
+        steps.set_output(1, lengths, DType::Int64);
+        let layout = Layout::tensorflow_of(cx.shape(node.into()));
+        cx.set(node.into(), Value::Computed { name: values, layout });
+        return Ok(());
+    }
     if element(cx.shape(input)).dim(0).is_none() {
         let problem = "the lengths of the elements that it joins are not known, and may not be equal";
         return Err(node.error(problem));
@@ -36,21 +47,23 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The parts of a tensor. All elements of a list have the same shape here, so all parts have the same length.
+/// The parts of a tensor: a list of rows if their lengths are not the same.
 pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let advice = "choose outputs before it, or inputs after it";
-    let Some(lengths) = cx.known_integers(node, 2)? else {
-        let problem = "the lengths of its parts are known only when the model runs, and may not be equal";
-        return Err(node.error(problem).advice(advice));
-    };
-    let length = lengths.first().copied().unwrap_or(0);
-    if lengths.iter().any(|&other| other != length) {
-        let problem = "its parts have several lengths, and all elements of a list have the same shape";
-        return Err(node.error(problem).advice(advice));
-    }
     let tensor = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    let lengths = cx.known_integers(node, 2)?;
+    let equal = lengths.as_ref().filter(|lengths| lengths.windows(2).all(|pair| pair[0] == pair[1]));
+    let Some(lengths) = equal else {
+        let mut steps = Steps { cx, node };
+        let lengths = steps.integers(2)?;
+        let (axis, first) = (steps.int(0), steps.ints(&[0]));
+        let ends = steps.op("CumSum", &[&lengths, &axis]);
+        let splits = steps.op_with("Concat", &[&first, &ends], "axis", 0);
+        cx.set(node.into(), Value::Rows(Rows { values: tensor, splits }));
+        return Ok(());
+    };
     let rest = elements_shape(cx, node, &tensor);
-    let parts = cx.vector(node, "parts", &[lengths.len() as i64, length]);
+    let parts = [lengths.len() as i64, lengths.first().copied().unwrap_or(0)];
+    let parts = cx.vector(node, "parts", &parts);
     let shape = cx.step(node, "shape", "Concat", vec![parts, rest], vec![("axis", Attribute::Int(0))]);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     // Parts may be empty: a 0 is a length.

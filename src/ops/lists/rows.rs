@@ -1,5 +1,5 @@
-//! Lists of tensors whose first axes have different lengths, as loops over ragged tensors read and write them. In TensorFlow, each
-//! element is a variant; here, the list is the values of all elements and the positions where each begins.
+//! Lists of tensors whose first axes have different lengths: parts of a tensor, and rows as loops over ragged tensors read and write
+//! them, which are variants in TensorFlow. Here, the list is the values of all elements and the positions where each begins.
 //!
 //! An element that has not been written has no values. TensorFlow fails where it is read.
 //!
