@@ -47,6 +47,9 @@ def to_number(case):
 
 
 def as_string(case):
+    """Integers, and real numbers with digits behind the point, which need the operator set of StringConcat."""
+    if case.chance(0.5):
+        return case.op("AsString", input=case.tensor(values.FLOATS), precision=case.choose([0, 1, 2, 6, 15]))
     return case.op("AsString", input=case.tensor(values.INTEGERS + ["bool"]))
 
 

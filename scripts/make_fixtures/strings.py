@@ -62,7 +62,19 @@ def found(keys, values, default, wanted, is_open):
     return build
 
 
+def text_of(numbers, dtype, precision):
+    def build():
+        x = tf.placeholder(dtype, [None])
+        return [x], [tf.raw_ops.AsString(input=x, precision=precision)], [[numbers]]
+
+    return build
+
+
 def graphs():
+    reals = [0.0, -0.0, 1.5, 2.5, -0.5, 0.9999999, 2.5e-6, 1.5e-6, -1e-9, 123456.7890125, 2.0**60, np.nan, np.inf, -np.inf]
+    for precision in (-1, 0, 1, 15):
+        for dtype in (tf.float32, tf.float64):
+            yield f"text_of_{dtype.name}_{precision}".replace("-", "minus_"), text_of(reals, dtype, precision)
     yield "reduce_join_of_a_constant", joined_constant
     for name, texts in (("empty_texts", ["", "a,,b", ""]), ("empty_texts_alone", ["", ""]), ("no_texts", np.zeros(0, object))):
         yield f"string_split_v2_of_{name}", split_v2(texts)

@@ -42,6 +42,9 @@ pub enum Blocks {
     DepthToSpace,
 }
 
+/// What ONNX Runtime's TopK does with a tensor whose other axes have no elements.
+pub const SORTS_ROWS: &str = "without rows to sort, ONNX Runtime ends the process";
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("BatchToSpace")
@@ -368,12 +371,14 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::order::top_k(inputs, node, Parameter::Attribute))
         .check(|inputs, node| check::top_k(inputs, node, Parameter::Attribute))
         .lower(|cx, node| lower::order::top_k(cx, node, Parameter::Attribute), &["TopK"])
-        .eval(|node, inputs| eval::order::top(node, inputs, Parameter::Attribute)),
+        .eval(|node, inputs| eval::order::top(node, inputs, Parameter::Attribute))
+        .note(SORTS_ROWS),
     op("TopKV2")
         .shape(|inputs, node| shape::order::top_k(inputs, node, Parameter::Input(1)))
         .check(|inputs, node| check::top_k(inputs, node, Parameter::Input(1)))
         .lower(|cx, node| lower::order::top_k(cx, node, Parameter::Input(1)), &["TopK"])
-        .eval(|node, inputs| eval::order::top(node, inputs, Parameter::Input(1))),
+        .eval(|node, inputs| eval::order::top(node, inputs, Parameter::Input(1)))
+        .note(SORTS_ROWS),
     by_parts("Transpose")
         .shape(shape::order::transpose)
         .check(check::permutation)

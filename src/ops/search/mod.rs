@@ -6,6 +6,7 @@ pub mod shape;
 
 use self::lower::{Bound, bound, in_top_k, nth_element, unique};
 use super::{Op, Parameter, op};
+use crate::ops::array::SORTS_ROWS;
 use crate::ops::infer::one;
 use crate::tensor::DType;
 
@@ -37,7 +38,8 @@ pub const OPS: &[Op] = &[
     op("NthElement")
         .shape(shape::nth_element)
         .lower(nth_element, &["TopK", "Gather"])
-        .eval(eval::nth_element),
+        .eval(eval::nth_element)
+        .note(SORTS_ROWS),
     op("UniqueV2").shape(shape::unique).lower(unique, &["Unique"]),
     op("UniqueWithCountsV2").shape(shape::unique_with_counts).lower(unique, &["Unique"]),
     op("UpperBound")

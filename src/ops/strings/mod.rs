@@ -20,7 +20,7 @@ pub const OPS: &[Op] = &[
     op("AsString")
         .shape(shape::as_string)
         .lower(lower::text::as_string, &["Cast", "Where"])
-        .note("the runtime decides about the digits of real numbers"),
+        .note("real numbers below operator set 20, with `shortest`, and from 2^63 on have the digits that the runtime writes"),
     op("DecodeBase64").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("EncodeBase64").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("HashTable")

@@ -1,2 +1,3 @@
+pub mod digits;
 pub mod tables;
 pub mod text;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::digits::{MOST_DIGITS, fixed_point};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
@@ -15,20 +16,32 @@ use crate::onnx::{Attribute, onnx_dtype};
 use crate::ops::sparse::lower::sparse::emit_kept;
 use crate::tensor::{Constant, DType, Inline, element_count};
 
+/// The first operator set with StringConcat.
+const JOINS_TEXTS: i64 = 20;
+
 /// A string constant for the use of a node.
-fn text(cx: &mut Lowering<'_>, node: NodeRef<'_>, what: &str, value: &[u8]) -> String {
+pub fn text(cx: &mut Lowering<'_>, node: NodeRef<'_>, what: &str, value: &[u8]) -> String {
     let value = Constant::new(DType::String, vec![], Arc::new(Inline::Strings(vec![value.to_vec()])));
     cx.initializer(&format!("{}/{what}", node.name), value, &[])
 }
 
-/// Numbers as text. ONNX has no width and no filling.
+/// Numbers as text. ONNX has no width and no filling. Real numbers have 6 digits behind the point, where ONNX can join texts.
 pub fn as_string(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    if node.int("width", -1) > 0 || node.bool("scientific", false) || node.int("precision", -1) >= 0 {
-        return Err(node.error("ONNX cannot write numbers with a width, a precision or an exponent"));
+    let (dtype, precision) = (cx.dtype(input), node.int("precision", -1));
+    let is_shortest = node.bool("shortest", false);
+    if node.int("width", -1) > 0
+        || node.bool("scientific", false)
+        || precision > MOST_DIGITS as i64
+        || (precision >= 0 && (is_shortest || !dtype.is_float()))
+    {
+        return Err(node.error("ONNX cannot write numbers with a width, an exponent or this precision"));
+    }
+    if dtype.is_float() && !is_shortest && (precision >= 0 || cx.opset() >= JOINS_TEXTS) {
+        return fixed_point(cx, node, usize::try_from(precision).unwrap_or(6));
     }
     let (name, layout) = cx.stored(input)?;
-    match cx.dtype(input) {
+    match dtype {
         DType::String => cx.alias(node.into(), input),
         DType::Bool => {
             let (yes, no) = (text(cx, node, "true", b"true"), text(cx, node, "false", b"false"));
