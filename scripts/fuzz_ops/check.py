@@ -53,8 +53,6 @@ FAULTS = [
     "running (Fused)?MatMul node.*cannot broadcast",
     # Its optimizer joins a Reshape of no elements with an Unsqueeze, and reads the size 0 as "the same as in the input".
     "running Reshape node.*_new_reshape.*input_shape_size == requested_shape_size",
-    # A slice of no axes of a tensor of unknown rank, whose bounds have an unknown length.
-    "Cannot slice scalars",
     # StringNormalizer of no strings.
     "Single dimension value must be greater than 0",
     # Its optimizer removes a product or quotient of no elements, and the node that reads it too.

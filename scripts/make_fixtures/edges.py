@@ -138,7 +138,7 @@ def build(op, inputs, attributes=None):
                 return [tensor(item) for item in value]
             if not isinstance(value, tuple):
                 return tf.constant(value)
-            value, dims = np.asarray(value[0]), value[1] if value[0].ndim or value[1] else []
+            value, dims = np.asarray(value[0]), value[1] if value[0].ndim or value[1] is not None else []
             placeholder = tf.placeholder(value.dtype, dims, f"input_{len(feeds)}")
             feeds[placeholder.name] = value
             return placeholder

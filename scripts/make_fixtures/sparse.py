@@ -82,6 +82,7 @@ def of_count(count):
     inputs = named("", given) | dict(start=np.array([1, 0, 2]), size=np.array([2, 3, 9]))
     yield "slice", graph("SparseSlice", {}, inputs)
     yield "split", graph("SparseSplit", dict(num_split=3), dict(split_dim=(np.int64(2),)) | named("", given))
+    yield "split_along_an_open_axis", graph("SparseSplit", dict(num_split=3), dict(split_dim=np.int64(-1)) | named("", given))
     other = sparse((3, 2, 5), count, "f4", 4)
     inputs = dict(indices=[given[0], other[0]], values=[given[1], other[1]], shapes=[given[2], other[2]])
     yield "concat", graph("SparseConcat", dict(concat_dim=-2), inputs)

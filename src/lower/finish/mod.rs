@@ -13,6 +13,7 @@ mod places;
 mod random;
 mod shapes;
 mod strings;
+mod unsigned;
 mod writer;
 
 use hashbrown::{HashMap, HashSet};

@@ -3,7 +3,7 @@
 //! Source: the versions of each operator in <https://github.com/onnx/onnx/blob/main/docs/Changelog.md>.
 
 use super::writer::{Writer, int_attribute, text_attribute};
-use super::{Finish, batches, bits, einsum, error, places, random, shapes, strings};
+use super::{Finish, batches, bits, einsum, error, places, random, shapes, strings, unsigned};
 use crate::error::{Error, Result};
 use crate::onnx::operators::first_opset;
 use crate::onnx::{Attribute, Node};
@@ -105,6 +105,7 @@ impl Finish<'_, '_> {
             "RandomUniform" | "RandomUniformLike" if opset >= random::WITHOUT_GENERATORS => random::uniform,
             "RandomNormalLike" if opset >= random::WITHOUT_GENERATORS => random::normal,
             "Equal" if opset < 19 && input_type == Some(DType::String) => strings::equal,
+            "ArgMax" | "ArgMin" | "TopK" if input_type == Some(DType::UInt64) => unsigned::ordered,
             "ScatterND" => match text_attribute(&node, "reduction") {
                 Some("max") if opset < 18 => |w| places::combine(w, "Max"),
                 Some("min") if opset < 18 => |w| places::combine(w, "Min"),

@@ -24,7 +24,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::color::adjust_hue, &["Split", "Mod", "Where", "Concat"]),
     op("AdjustSaturation")
         .shape(like_first_input)
-        .lower(lower::color::adjust_saturation, &["ReduceMax", "ReduceMin", "Clip", "Where"]),
+        .lower(lower::color::adjust_saturation, &["Split", "Max", "Min", "Clip", "Where"]),
     op("CombinedNonMaxSuppression")
         .shape(shape::combined_suppression)
         .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"])
@@ -105,7 +105,7 @@ pub const OPS: &[Op] = &[
         .eval(eval::resize::nearest),
     op("RGBToHSV")
         .shape(like_first_input)
-        .lower(lower::color::rgb_to_hsv, &["Split", "ReduceMax", "ReduceMin", "Where", "Concat"]),
+        .lower(lower::color::rgb_to_hsv, &["Split", "Max", "Min", "Where", "Concat"]),
     op("ScaleAndTranslate")
         .shape(shape::resize)
         .lower(lower::scale::scale_and_translate, &["Where", "ReduceSum", "Div", "MatMul"]),

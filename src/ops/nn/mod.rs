@@ -13,7 +13,10 @@ use crate::ops::infer::like_first_input;
 
 const SMALLER_THAN_WINDOW: &str =
     "of images smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none";
-const VOLUMES: &str = "where strides are longer than windows, TensorFlow's CPU kernel pads `SAME` otherwise than TensorFlow documents";
+const SMALLER_THAN_FILTER: &str =
+    "ONNX Runtime refuses images smaller than the filter, of which TensorFlow computes no pixels";
+const VOLUMES: &str = "ONNX Runtime refuses volumes smaller than the filter, of which TensorFlow computes no pixels; where strides are \
+     longer than windows, TensorFlow's CPU kernel pads `SAME` otherwise than TensorFlow documents";
 const POOLED_VOLUMES: &str = "of volumes smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none; where \
      strides are longer than windows, TensorFlow's CPU kernel pads `SAME` otherwise than TensorFlow documents";
 
@@ -64,6 +67,7 @@ pub const OPS: &[Op] = &[
     op("Conv2D")
         .shape(|inputs, node| shape::convolution(inputs, node, 4))
         .lower(lower::layers::convolution, &["Conv"])
+        .note(SMALLER_THAN_FILTER)
         .eval(eval::convolution::convolution)
         .float16(),
     op("Conv2DBackpropInput")
@@ -109,6 +113,7 @@ pub const OPS: &[Op] = &[
     op("DepthwiseConv2dNative")
         .shape(shape::depthwise_convolution)
         .lower(lower::layers::depthwise_convolution, &["Conv"])
+        .note(SMALLER_THAN_FILTER)
         .eval(eval::convolution::depthwise)
         .float16(),
     op("DepthwiseConv2dNativeBackpropInput")

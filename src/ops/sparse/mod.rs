@@ -112,10 +112,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::sparse::union)
         .lower(|cx, node| arithmetic::union(cx, node, Union::Minimum), UNION)
         .note(IN_ORDER),
-    op("SparseSplit")
-        .shape(shape::sparse::split)
-        .lower(order::split, &["Sub", "Less", "Compress"])
-        .constants(&[("split_dim", "it decides which indices are compared")]),
+    op("SparseSplit").shape(shape::sparse::split).lower(order::split, &["Sub", "Less", "Compress"]),
     op("SparseTensorDenseAdd").shape(shape::sparse::like_dense).lower(arithmetic::to_dense, &["ScatterND"]),
     op("SparseTensorDenseMatMul")
         .shape(shape::sparse::matrix_product)

@@ -10,7 +10,8 @@ use crate::lower::context::Lowering;
 use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
-use crate::tensor::DType;
+use crate::ops::array::lower::open_slice::slice_of_any_rank;
+use crate::tensor::{Constant, DType};
 
 /// A tensor with the axes of the input twice: the input where all indices are equal, and zeros elsewhere.
 pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -56,21 +57,29 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn reverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let flags = cx.input_of(node, 1)?;
-    let Some(count) = cx.shape(flags).dim(0).or(cx.shape(input).rank()) else {
-        return Err(node.error("the number of its axes is not known").advice(cx.shape_advice(input)));
-    };
-    let axes: Vec<i64> = (0..count as i64).collect();
+    let count = cx.shape(flags).dim(0).or(cx.shape(input).rank());
+    if count == Some(0) {
+        return cx.alias(node.into(), input);
+    }
     let mut steps = Steps { cx, node };
-    let (name, flags) = (steps.input(0)?, steps.input(1)?);
+    let (name, mut flags) = (steps.input(0)?, steps.input(1)?);
+    if count.is_none() {
+        let kept = Constant::from_bools(vec![1], &[false]);
+        let kept = steps.cx.initializer(&format!("{}/kept", node.name), kept, &[]);
+        flags = steps.op_with("Concat", &[&flags, &kept], "axis", 0);
+    }
     let mut chosen = |reversed: i64, kept: i64| {
         let (reversed, kept) = (steps.int(reversed), steps.int(kept));
         steps.op("Where", &[&flags, &reversed, &kept])
     };
     let (starts, ends, strides) = (chosen(-1, 0), chosen(i64::MIN, i64::MAX), chosen(-1, 1));
-    if count == 0 {
-        return cx.alias(node.into(), input);
-    }
-    let axes = steps.ints(&axes);
+    let Some(count) = count else {
+        let rank = steps.op("Shape", &[&flags]);
+        let axes = steps.positions(&rank);
+        slice_of_any_rank(cx, node, &name, &[&starts, &ends, &axes, &strides]);
+        return Ok(());
+    };
+    let axes = steps.ints(&(0..count as i64).collect::<Vec<i64>>());
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "Slice", vec![name, starts, ends, axes, strides], layout, vec![]);
     Ok(())

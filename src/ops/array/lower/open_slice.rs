@@ -161,6 +161,17 @@ impl Bounds<'_> {
     }
 }
 
+/// Records the slice of a tensor that may be a number without axes, which ONNX Runtime does not slice: it gets an axis at its end, and
+/// loses it again. `bounds` are the other inputs of Slice, for the tensor with this axis.
+pub fn slice_of_any_rank(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: &String, bounds: &[&String]) {
+    let mut steps = Steps { cx, node };
+    let last = steps.ints(&[-1]);
+    let value = steps.op("Unsqueeze", &[value, &last]);
+    let slice = steps.op("Slice", &[&[&value], bounds].concat());
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Squeeze", vec![slice, last], layout, vec![]);
+}
+
 /// A slice whose bounds are computed when the model runs. A mask replaces some of them.
 pub fn open_strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<()> {
     let known_strides = cx.known_integers(node, 3)?;

@@ -14,6 +14,7 @@ use crate::ops::Parameter;
 use crate::ops::array::lower::around::int_vector;
 use crate::ops::array::lower::coordinates;
 use crate::ops::array::lower::gather::hot;
+use crate::ops::array::lower::open_slice::slice_of_any_rank;
 use crate::tensor::{Constant, DType};
 
 /// Other names for the axes, and no element is moved until a reader needs TensorFlow's order.
@@ -46,23 +47,34 @@ pub fn transpose(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 pub fn reverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
+    let rank = cx.shape(input).rank();
+    let count = cx.shape(cx.input_of(node, 1)?).dim(0);
+    if count == Some(0) || rank == Some(0) {
+        return cx.alias(node.into(), input);
+    }
     let Some(axes) = cx.known_integers(node, 1)? else {
-        let (name, axes) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
+        let (name, mut axes) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
         let mut steps = Steps { cx, node };
-        let count = steps.op("Shape", &[&axes]);
+        let lengths = steps.op("Shape", &[&axes]);
         let [back, end] = [-1, i64::MIN].map(|bound| {
             let bound = steps.ints(&[bound]);
-            steps.op("Expand", &[&bound, &count])
+            steps.op("Expand", &[&bound, &lengths])
         });
+        if rank.or(count).is_none() {
+            // Axes that are counted from the end are one further from it.
+            let zero = steps.int(0);
+            let is_from_end = steps.op("Less", &[&axes, &zero]);
+            let further = steps.cast(&is_from_end, DType::Int64);
+            axes = steps.op("Sub", &[&axes, &further]);
+            slice_of_any_rank(cx, node, &name, &[&back, &end, &axes, &back]);
+            return Ok(());
+        }
         let layout = Layout::tensorflow_of(cx.shape(input));
         cx.emit(node, "Slice", vec![name, back.clone(), end, axes, back], layout, vec![]);
         return Ok(());
     };
-    if axes.is_empty() {
-        return cx.alias(node.into(), input);
-    }
     let (name, layout) = cx.stored(input)?;
-    let axes: Vec<i64> = match cx.shape(input).rank() {
+    let axes: Vec<i64> = match rank {
         Some(rank) => {
             let axes = node.axes(&axes, rank)?.into_iter();
             axes.map(|axis| layout.stored_axis(axis) as i64).collect()

@@ -9,7 +9,8 @@ use crate::graph::slice::StridedSlice;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::ops::array::lower::open_slice::open_strided_slice;
+use crate::lower::steps::Steps;
+use crate::ops::array::lower::open_slice::{open_strided_slice, slice_of_any_rank};
 use crate::tensor::DType;
 
 /// A slice along each axis, in any order of the stored axes. Then axes that are indexed with a single element are removed,
@@ -125,6 +126,14 @@ pub fn slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let (zero, last) = (cx.vector(node, "zero", &[0]), cx.vector(node, "last", &[i64::MAX]));
         let takes_rest = cx.step(node, "takes_rest", "Less", vec![size, zero], vec![]);
         end = cx.step(node, "ends", "Where", vec![takes_rest, last, end], vec![]);
+    }
+    if cx.shape(input).rank().is_none() && cx.shape(cx.input_of(node, 1)?).dim(0).is_none() {
+        let mut steps = Steps { cx, node };
+        let (first, last) = (steps.ints(&[0]), steps.ints(&[i64::MAX]));
+        let begin = steps.op_with("Concat", &[&begin, &first], "axis", 0);
+        let end = steps.op_with("Concat", &[&end, &last], "axis", 0);
+        slice_of_any_rank(cx, node, &name, &[&begin, &end]);
+        return Ok(());
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "Slice", vec![name, begin, end], layout, vec![]);

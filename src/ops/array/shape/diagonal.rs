@@ -16,29 +16,36 @@ fn diagonals(inputs: &Inputs<'_>, index: usize) -> Result<Option<(i64, i64)>> {
     })
 }
 
+/// The number of rows or columns that an input gives: `Some(None)` if it is left open on purpose, and `None` if only the model knows.
+fn given_size(inputs: &Inputs<'_>, index: usize) -> Result<Option<Option<usize>>> {
+    if inputs.node.inputs.len() <= index {
+        return Ok(Some(None));
+    }
+    let known = inputs.integers(index)?;
+    Ok(known.map(|size| size.first().and_then(|&size| usize::try_from(size).ok())))
+}
+
 pub fn diag(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
     let (Some(dims), Some((lower, upper))) = (input.shape.dims(), diagonals(inputs, 1)?) else {
         return one(input.dtype, open_rank(inputs, 1)?);
     };
     let batch = dims.len().saturating_sub(if lower == upper { 1 } else { 2 });
-    let given = |index: usize| -> Result<Option<usize>> {
-        if inputs.node.inputs.len() <= index {
-            return Ok(None);
-        }
-        Ok(inputs.integers(index)?.and_then(|size| usize::try_from(*size.first()?).ok()))
-    };
     let offset = |k: i64| usize::try_from(k.max(0)).unwrap_or(0);
     let longest = input.shape.last();
     let rows = longest.map(|longest| longest + offset(-upper));
     let columns = longest.map(|longest| longest + offset(lower));
     let both = rows.zip(columns).map(|(rows, columns)| rows.max(columns));
-    let (rows, columns) = match (given(2)?, given(3)?) {
-        (Some(rows), Some(columns)) => (Some(rows), Some(columns)),
-        (Some(given), None) => (Some(given), columns),
-        (None, Some(given)) => (rows, Some(given)),
-        (None, None) => (both, both),
-    };
+    let given = [given_size(inputs, 2)?, given_size(inputs, 3)?];
+    // Without a given size, the axis is as short as the diagonals allow, and without both, the matrices are square.
+    let [rows, columns] =
+        [(rows, 0), (columns, 1)].map(|(least, axis)| match [given[axis], given[1 - axis]] {
+            [Some(Some(size)), _] => Some(size),
+            [Some(None), Some(Some(_))] => least,
+            [Some(None), Some(None)] => both,
+            [Some(None), None] => least.filter(|_| least == both),
+            [None, _] => None,
+        });
     one(input.dtype, Shape::new([&dims[..batch], &[rows, columns]].concat()))
 }
 
@@ -100,8 +107,30 @@ fn open_rank(inputs: &Inputs<'_>, more: i64) -> Result<Shape> {
 
 #[cfg(test)]
 mod tests {
-    use crate::graph::{Attr, Attrs};
-    use crate::tensor::DType;
+    use crate::graph::{Attr, Attrs, Shape, TensorRef};
+    use crate::tensor::{Constant, DType};
+
+    #[test]
+    fn matrices_whose_height_is_an_input_have_an_open_height() {
+        let mut graph = crate::ops::new_graph();
+        let mut add = |name: &str, op: &str, value: Attr| {
+            let what = if op == "Const" { "value" } else { "shape" };
+            let attrs = Attrs::from([("dtype", Attr::Type(DType::Int32)), (what, value)]);
+            TensorRef::from(graph.add(name, op, vec![], attrs).unwrap())
+        };
+        let number = |value| Attr::Tensor(Constant::scalar(DType::Int32, value));
+        let diagonal = add("diagonal", "Placeholder", Attr::Shape(Shape::known(&[2, 5])));
+        let given = add("given", "Placeholder", Attr::Shape(Shape::scalar()));
+        let (zero, least) = (add("zero", "Const", number(0.0)), add("least", "Const", number(-1.0)));
+        let mut dims = |name: &str, rows, columns| {
+            let inputs = vec![diagonal, zero, rows, columns, zero];
+            let node = graph.add(name, "MatrixDiagV2", inputs, Attrs::new()).unwrap();
+            graph.node(node).outputs[0].shape.dims().unwrap().to_vec()
+        };
+        assert_eq!(dims("square", least, least), [Some(2), Some(5), Some(5)]);
+        assert_eq!(dims("high", given, least), [Some(2), None, Some(5)]);
+        assert_eq!(dims("wide", least, given), [Some(2), Some(5), None]);
+    }
 
     #[test]
     fn matrices_of_diagonals_of_unknown_rank_have_an_unknown_shape() {

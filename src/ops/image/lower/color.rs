@@ -22,10 +22,9 @@ impl Steps<'_, '_, '_> {
     }
 
     /// The greatest channel, and its distance to the least.
-    fn value_and_chroma(&mut self, image: &str) -> (String, String) {
-        let axis = self.last_axis(0);
-        let value = self.reduce("ReduceMax", image, &[axis], true);
-        let least = self.reduce("ReduceMin", image, &[axis], true);
+    fn value_and_chroma(&mut self, [red, green, blue]: &[String; 3]) -> (String, String) {
+        let value = self.op("Max", &[red, green, blue]);
+        let least = self.op("Min", &[red, green, blue]);
         let chroma = self.op("Sub", &[&value, &least]);
         (value, chroma)
     }
@@ -122,8 +121,8 @@ pub fn adjust_contrast(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn adjust_hue(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let delta = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let (mut steps, image) = begin(cx, node)?;
-    let (value, chroma) = steps.value_and_chroma(&image);
     let channels = steps.channels(&image);
+    let (value, chroma) = steps.value_and_chroma(&channels);
     let hue = steps.hue(&channels, &value, &chroma);
     let six = steps.number(DType::Float32, 6.0);
     let turn = steps.op("Mul", &[&delta, &six]);
@@ -138,7 +137,8 @@ pub fn adjust_saturation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()>
     let scale = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let (mut steps, image) = begin(cx, node)?;
     let (zero, one) = (steps.number(DType::Float32, 0.0), steps.number(DType::Float32, 1.0));
-    let (value, chroma) = steps.value_and_chroma(&image);
+    let channels = steps.channels(&image);
+    let (value, chroma) = steps.value_and_chroma(&channels);
     let saturation = steps.saturation(&value, &chroma);
     let scaled = steps.op("Mul", &[&saturation, &scale]);
     let clipped = steps.op("Clip", &[&scaled, &zero, &one]);
@@ -153,8 +153,8 @@ pub fn adjust_saturation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()>
 
 pub fn rgb_to_hsv(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (mut steps, image) = begin(cx, node)?;
-    let (value, chroma) = steps.value_and_chroma(&image);
     let channels = steps.channels(&image);
+    let (value, chroma) = steps.value_and_chroma(&channels);
     let hue = steps.hue(&channels, &value, &chroma);
     let six = steps.number(DType::Float32, 6.0);
     let hue = steps.op("Div", &[&hue, &six]);

@@ -4,6 +4,7 @@ pub mod layer_norm;
 pub mod layers;
 pub mod local;
 pub mod loss;
+pub mod open_transposed;
 pub mod open_windows;
 pub mod patches;
 pub mod taps;

@@ -64,11 +64,7 @@ pub fn gathered(
     let zero = steps.ints(&[0]);
     let (value, indices) = match beyond {
         Beyond::Value(outside) => {
-            // One more element stands for all that are beyond the ends.
-            let mut pads = vec![0; 2 * rank];
-            pads[rank + axis] = 1;
-            let pads = steps.ints(&pads);
-            let padded = steps.op("Pad", &[value, &pads, outside]);
+            let padded = with_outside(steps, value, (axis, rank), outside);
             let is_behind = steps.op("GreaterOrEqual", &[&indices, &zero]);
             let is_before = steps.op("Less", &[&indices, &length]);
             let is_inside = steps.op("And", &[&is_behind, &is_before]);
@@ -82,6 +78,19 @@ pub fn gathered(
         }
     };
     steps.op_with("Gather", &[&value, &indices], "axis", axis as i64)
+}
+
+/// A value with one more element at the end of an axis, which stands for all that are beyond its ends.
+pub fn with_outside(
+    steps: &mut Steps<'_, '_, '_>,
+    value: &String,
+    (axis, rank): (usize, usize),
+    outside: &String,
+) -> String {
+    let mut pads = vec![0; 2 * rank];
+    pads[rank + axis] = 1;
+    let pads = steps.ints(&pads);
+    steps.op("Pad", &[value, &pads, outside])
 }
 
 /// The indices that a window meets at each position, and whether all of them are inside; `None` if these are too many for a constant.

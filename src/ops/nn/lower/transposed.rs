@@ -10,6 +10,7 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::nn::lower::open_transposed;
 use crate::ops::nn::{Filters, SizeOf};
 use crate::tensor::DType;
 
@@ -38,7 +39,13 @@ pub fn transposed_convolution(
             };
             (filter, 1)
         }
-        Filters::Depthwise => depthwise_filter(cx, node, filter)?,
+        Filters::Depthwise => {
+            let of_result = cx.shape(node.into()).dim(node.data_format().channel_axis(4));
+            let Some(channels) = filter_shape.dim(2).or(of_result) else {
+                return open_transposed::depthwise_convolution(cx, node);
+            };
+            (depthwise_filter(cx, node, filter)?, channels as i64)
+        }
     };
     let format = node.data_format();
     let layout = Lowering::window_layout(format, rank);
@@ -135,23 +142,18 @@ pub fn transposed_convolution(
 
 /// The filter of a depthwise convolution, `[rows, columns, channels, multiplier]`, with a group for each channel: ONNX's is
 /// `[channels * multiplier, 1, rows, columns]`.
-fn depthwise_filter(cx: &mut Lowering<'_>, node: NodeRef<'_>, filter: TensorRef) -> Result<(String, i64)> {
-    let of_result = cx.shape(node.into()).dim(node.data_format().channel_axis(4));
-    let Some(channels) = cx.shape(filter).dim(2).or(of_result) else {
-        return Err(node.error("the number of its channels is not known").advice(cx.shape_advice(filter)));
-    };
-    let name = match cx.constant(filter).cloned() {
+fn depthwise_filter(cx: &mut Lowering<'_>, node: NodeRef<'_>, filter: TensorRef) -> Result<String> {
+    match cx.constant(filter).cloned() {
         Some(constant) => {
             let &[rows, columns, channels, multiplier] = constant.shape() else {
                 return Err(node.error("its filter does not have four axes"));
             };
             let perm = [2, 3, 0, 1];
             let shape = [channels * multiplier, 1, rows, columns];
-            cx.derived_initializer(filter, constant.permuted(&perm)?.reshaped(&shape)?, &perm)?
+            cx.derived_initializer(filter, constant.permuted(&perm)?.reshaped(&shape)?, &perm)
         }
-        None => grouped_filter(cx, node, filter)?,
-    };
-    Ok((name, channels as i64))
+        None => grouped_filter(cx, node, filter),
+    }
 }
 
 /// A depthwise filter that is known when the model runs, as ONNX has it.

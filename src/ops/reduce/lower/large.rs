@@ -1,7 +1,7 @@
-//! The greatest and least of int64.
+//! The greatest and least of int64, and of uint64.
 //!
 //! ONNX Runtime's ReduceMax and ReduceMin compare the lower halves of int64 as if they had a sign of their own: 2147483648 is less than
-//! 8. Its ArgMax and ArgMin do not.
+//! 8. Its ArgMax and ArgMin do not. Of uint64 it computes neither.
 
 use crate::graph::NodeRef;
 use crate::lower::Layout;

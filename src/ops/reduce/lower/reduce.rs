@@ -147,7 +147,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
                 .collect();
             stored.sort_unstable();
             let kept_layout = if keep { layout.clone() } else { layout.without(&is_reduced) };
-            if let (Reduced::Numbers(Reduction::Max | Reduction::Min), DType::Int64) =
+            if let (Reduced::Numbers(Reduction::Max | Reduction::Min), DType::Int64 | DType::UInt64) =
                 (reduced, cx.dtype(input))
             {
                 let is_greatest = op == "ReduceMax";

@@ -33,9 +33,6 @@ fn windowed_waves(window: usize, frequencies: usize) -> Constant {
 pub fn spectrogram(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (window, stride) = (node.int("window_size", 0), node.int("stride", 0));
     let Some(frequencies) = frequencies(&node) else { return Err(node.error("its window is too long")) };
-    if cx.shape(node.into()).dim(1) == Some(0) {
-        return Err(node.error("it has fewer samples than one window"));
-    }
     let samples = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     cx.charge(node, &[2, frequencies, window as usize], DType::Float32)?;
     let waves = windowed_waves(window as usize, frequencies);
@@ -44,10 +41,20 @@ pub fn spectrogram(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let channels = steps.transpose(&samples, &[1, 0]);
     let second = steps.ints(&[1]);
     let channels = steps.op("Unsqueeze", &[&channels, &second]);
-    let attributes = [("dilations", vec![1]), ("pads", vec![0, 0]), ("strides", vec![stride])];
+    // ONNX Runtime refuses fewer samples than a window, of which there is no spectrum. Where that may be, so many steps are put in front
+    // that there is always one, and left out again.
+    let added = match steps.cx.shape(node.into()).dim(1) {
+        Some(1..) => 0,
+        _ => (window as u64).div_ceil(stride.max(1) as u64) as i64,
+    };
+    let pads = vec![added.saturating_mul(stride), 0];
+    let attributes = [("dilations", vec![1]), ("pads", pads), ("strides", vec![stride])];
     // Not all runtimes have the defaults of these for one axis.
     let attributes = attributes.into_iter().map(|(name, values)| (name, Attribute::Ints(values))).collect();
-    let spectra = steps.cx.step(node, "spectra", "Conv", vec![channels, waves], attributes);
+    let mut spectra = steps.cx.step(node, "spectra", "Conv", vec![channels, waves], attributes);
+    if added != 0 {
+        spectra = steps.part(&spectra, 2, added, i64::MAX);
+    }
     let squares = steps.op("Mul", &[&spectra, &spectra]);
     let frequencies = frequencies as i64;
     let real = steps.part(&squares, 1, 0, frequencies);

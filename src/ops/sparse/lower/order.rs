@@ -3,7 +3,7 @@
 //! Sources: `tf.sparse.{reorder,concat,slice,split}` in TensorFlow's API documentation, `tensorflow/core/util/sparse/sparse_tensor.h`;
 //! TopK, Compress and Gather in <https://onnx.ai/onnx/operators/>.
 
-use super::sparse::{known_rank, strides, unit};
+use super::sparse::{known_rank, open_unit, strides, unit};
 use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
@@ -125,17 +125,21 @@ pub fn slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// Parts of equal lengths along an axis. The first ones are longer by one if the length cannot be divided.
 pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = known_rank(cx, node, [(1, 1), (3, 0)])?;
-    let axis = match cx.integers(node, 0, "axis")?[..] {
-        [axis] => axis,
-        _ => return Err(node.error("its axis is not one number")),
-    };
+    let axis = cx.known_integers(node, 0)?;
     let [indices, values, shape] = inputs(cx, node, 1)?;
     let count = node.outputs.len() / 3;
     let mut steps = Steps { cx, node };
-    let unit = unit(&mut steps, &shape, axis, rank)?;
+    let unit = match axis.as_deref() {
+        Some(&[axis]) => unit(&mut steps, &shape, axis, rank)?,
+        Some(_) => return Err(node.error("its axis is not one number")),
+        None => {
+            let axis = steps.integers(0)?;
+            open_unit(&mut steps, &shape, &axis, rank)
+        }
+    };
     let (parts, zero) = (steps.int(count as i64), steps.int(0));
-    let axis = rank.map_or(axis, |rank| axis.rem_euclid(rank as i64));
-    let length = steps.part(&shape, 0, axis, if axis == -1 { i64::MAX } else { axis + 1 });
+    let length = steps.op("Mul", &[&shape, &unit]);
+    let length = steps.reduce("ReduceSum", &length, &[0], true);
     let each = steps.op("Div", &[&length, &parts]);
     let longer = steps.op("Mod", &[&length, &parts]);
     let one = steps.int(1);

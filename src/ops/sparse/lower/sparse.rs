@@ -83,15 +83,21 @@ pub fn unit(steps: &mut Steps<'_, '_, '_>, shape: &String, axis: i64, rank: Opti
         let axis = steps.node.axis(axis, rank)?;
         return Ok(steps.ints(&(0..rank).map(|other| i64::from(other == axis)).collect::<Vec<_>>()));
     }
-    let numbers = axes(steps, shape, rank);
-    let axis = if axis < 0 {
-        let (count, axis) = (steps.op("Shape", &[shape]), steps.int(axis));
-        steps.op("Add", &[&count, &axis])
-    } else {
-        steps.int(axis)
-    };
+    let axis = steps.int(axis);
+    Ok(open_unit(steps, shape, &axis, rank))
+}
+
+/// The same for an axis that is an int64 number of the model.
+pub fn open_unit(
+    steps: &mut Steps<'_, '_, '_>,
+    shape: &String,
+    axis: &String,
+    rank: Option<usize>,
+) -> String {
+    let (numbers, count) = (axes(steps, shape, rank), steps.op("Shape", &[shape]));
+    let axis = steps.op("Mod", &[axis, &count]);
     let is_axis = steps.op("Equal", &[&numbers, &axis]);
-    Ok(steps.cast(&is_axis, DType::Int64))
+    steps.cast(&is_axis, DType::Int64)
 }
 
 /// Numbers, with 1 instead of 0. ONNX Runtime's Max is wrong about int64 of 2^31 and more.
