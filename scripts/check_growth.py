@@ -161,7 +161,18 @@ def reductions(count):
     return text + node("y", "AddN", [f"m{i}" for i in range(count // 3)], FLOAT + integer("N", count // 3))
 
 
-CASES = [chain, forwarded, sums, fan, reads, outputs, functions, conditionals, deciders, controls, concats, inputs, results, probabilities, reductions]
+def batch_norms(count):
+    """Batch norms that normalize by the statistics of each batch."""
+    of_training = FLOAT + ' attr { key: "U" value { type: DT_FLOAT } } attr { key: "is_training" value { b: true } }'
+    parts = placeholder("n0", "DT_FLOAT", 2, 3, 3, 4) + constant("part", 1.5, [4]) + constant("none", 1, [0]).replace("float_val: 1 ", "")
+    read = ["part", "part", "none", "none"]
+    norms = "".join(node(f"n{i + 1}", "FusedBatchNormV3", [f"n{i}", *read], of_training) for i in range(count // 4))
+    return parts + norms + node("y", "Exp", [f"n{count // 4}"])
+
+
+CASES = [
+    chain, forwarded, sums, fan, reads, outputs, functions, conditionals, deciders, controls, concats, inputs, results, probabilities, reductions, batch_norms
+]
 
 
 def measured(program, folder, text):

@@ -36,7 +36,7 @@ pub fn write_bundle<'a>(
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64> {
     let mut tensors: Vec<(&str, &Constant)> = tensors.into_iter().collect();
-    tensors.sort_by_key(|(name, _)| *name);
+    tensors.sort_unstable_by_key(|(name, _)| *name);
     if let Some(pair) = tensors.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::new(format!("tensor \"{}\"", pair[0].0), "another tensor has its name"));
     }

@@ -90,7 +90,7 @@ impl Checkpoint {
             }
         };
         let files = states.iter().map(|state| state.path().to_owned()).collect();
-        tensors.sort_by(|a, b| a.name().cmp(b.name()));
+        tensors.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         Ok(Self { path, version, files, states, tensors })
     }
 

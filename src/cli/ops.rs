@@ -79,7 +79,7 @@ fn composed(name: &'static str, parts: &[&'static str], note: &'static str) -> E
 pub fn run(args: &Args) -> Result<()> {
     let mut entries: Vec<Entry> = supported_ops().map(Entry::from).collect();
     entries.extend(COMPOSED.iter().map(|(name, parts, note)| composed(name, parts, note)));
-    entries.sort_by_key(|entry| entry.name);
+    entries.sort_unstable_by_key(|entry| entry.name);
     if args.json {
         return output::print_json(&entries);
     }
@@ -134,7 +134,7 @@ fn refused() -> String {
                     | TensorFlow | why | instead |\n|---|---|---|\n"
         .to_owned();
     let mut ops: Vec<&Op> = refused_ops().collect();
-    ops.sort_by_key(|op| op.name);
+    ops.sort_unstable_by_key(|op| op.name);
     for op in ops {
         text += &format!("| {} | {} | {} |\n", op.name, op.reason(), op.instead);
     }

@@ -113,7 +113,7 @@ impl<'a> Found<'a> {
     /// How many of them have one of these ops, which ops these are, and the first names.
     fn note(&self, what: &str, has: fn(&str) -> bool) -> Option<String> {
         let mut nodes: Vec<&NodeDef> = self.nodes.iter().copied().filter(|node| has(&node.op)).collect();
-        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        nodes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let names: Vec<String> = nodes.iter().map(|node| node.name.clone()).collect();
         let mut ops: Vec<&str> = nodes.iter().map(|node| node.op.as_str()).collect();
         ops.sort_unstable();

@@ -48,7 +48,7 @@ impl BatchNormSummary {
             betas.add(beta);
             epsilons.extend(epsilon);
         }
-        epsilons.sort_by(f32::total_cmp);
+        epsilons.sort_unstable_by(f32::total_cmp);
         epsilons.dedup();
         Self {
             count: gammas.stored + gammas.computed + gammas.synthesized,

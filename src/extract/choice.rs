@@ -174,7 +174,7 @@ impl Chosen {
                 self.tensors.push(tensor);
             }
         }
-        self.tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        self.tensors.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let written: HashSet<&str> = self.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
         let is_left = |name: &str| choice.filter.accepts(name) && !written.contains(name);
         // Keras stores variables under the names of its objects, not of the graph's nodes.
@@ -215,6 +215,6 @@ impl Chosen {
                 }
             }
         }
-        self.tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        self.tensors.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     }
 }

@@ -140,7 +140,7 @@ impl Library {
     /// The functions of a GraphDef as TensorFlow's message, in the order of their names.
     pub fn definition(&self) -> FunctionDefLibrary {
         let mut named: Vec<(&String, &Arc<FunctionDef>)> = self.functions.by_name.iter().collect();
-        named.sort_by_key(|(name, _)| *name);
+        named.sort_unstable_by_key(|(name, _)| *name);
         let function = named.into_iter().map(|(_, function)| (**function).clone()).collect();
         FunctionDefLibrary { function, ..FunctionDefLibrary::default() }
     }

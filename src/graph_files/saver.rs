@@ -25,7 +25,7 @@ pub(super) fn saver(
 ) -> Result<(SaverDef, Vec<NodeDef>)> {
     let scope = free_scope(graph);
     let mut keyed: Vec<(String, &InGraph<'_>)> = variables.iter().map(|one| (key(one), one)).collect();
-    keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+    keyed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     let named = |name: &str| format!("{scope}/{name}");
     let count = [keyed.len()];
     let keys = || keyed.iter().map(|(key, _)| key.clone());

@@ -35,7 +35,8 @@ fn write_message(text: &mut String, message: &DynamicMessage, depth: usize) {
                 let (key_kind, value_kind) =
                     (entry.map_entry_key_field().kind(), entry.map_entry_value_field().kind());
                 let mut sorted: Vec<(&MapKey, &Value)> = entries.iter().collect();
-                sorted.sort_by(|(a, _), (b, _)| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+                sorted
+                    .sort_unstable_by(|(a, _), (b, _)| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
                 for (key, value) in sorted {
                     open(text, name, depth);
                     write_field(text, "key", &Value::from(key.clone()), &key_kind, depth + 1);

@@ -226,7 +226,7 @@ fn signatures(file: &GraphFile) -> Vec<Signature> {
     };
     let callable = file.meta().signature_def.iter().filter(|(name, signature)| is_callable(name, signature));
     let mut signatures: Vec<Signature> = callable.map(signature).collect();
-    signatures.sort_by(|a, b| a.name.cmp(&b.name));
+    signatures.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     signatures
 }
 

@@ -1,6 +1,6 @@
 //! The parts of each batch norm of a graph: which of them are variables, and which are not stored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub enum Origin {
         /// The variable.
         variable: String,
     },
-    /// It is computed from stored variables, as `1 + gamma` is.
+    /// It is computed from stored variables, as `1 + gamma` is; of a long computation, the nearest variables are named.
     Computed {
         /// The variables, or the constants that they were frozen to. Empty where it is computed from inputs of the model only.
         from: Vec<String>,
@@ -64,12 +64,9 @@ pub fn is_batch_norm(node: &Node) -> bool {
 }
 
 fn batch_norm(graph: &Graph, node: &Node) -> BatchNorm {
-    let scope = match origin(graph, node.inputs[MEAN], None) {
-        Origin::Stored { variable } => {
-            Some(variable.rsplit_once('/').map_or("", |(scope, _)| scope).to_owned())
-        }
-        _ => None,
-    };
+    // A mean that is computed, from the input itself for example, has no scope.
+    let scope = stored(graph, node.inputs[MEAN], None)
+        .map(|variable| variable.rsplit_once('/').map_or("", |(scope, _)| scope).to_owned());
     BatchNorm {
         name: scope.unwrap_or_else(|| node.name.clone()),
         channels: graph.shape(node.inputs[GAMMA]).dim(0),
@@ -83,15 +80,24 @@ const GAMMA: usize = 1;
 const BETA: usize = 2;
 const MEAN: usize = 3;
 
-/// Where a tensor comes from. All its elements are `neutral` where it is not stored.
-fn origin(graph: &Graph, tensor: TensorRef, neutral: Option<f32>) -> Origin {
+/// The variable that a tensor is, past ops that forward it. Not all its elements are `neutral`, if it is a constant.
+fn stored(graph: &Graph, tensor: TensorRef, neutral: Option<f32>) -> Option<String> {
+    let tensor = forwarded(graph, tensor);
     let node = graph.node(tensor.node);
     if node.is_variable() || node.op == "Const" && !is_all(node, neutral) {
-        return Origin::Stored { variable: node.name.clone() };
+        return Some(node.name.clone());
     }
-    if let Some(passed) = passed_on(node, tensor) {
-        return origin(graph, passed, neutral);
+    let is_joined = matches!(node.op.as_str(), "ConcatV2" | "Concat");
+    is_joined.then(|| partitioned(&stored_before(graph, tensor))).flatten()
+}
+
+/// Where a tensor comes from. All its elements are `neutral` where it is not stored.
+fn origin(graph: &Graph, tensor: TensorRef, neutral: Option<f32>) -> Origin {
+    if let Some(variable) = stored(graph, tensor, neutral) {
+        return Origin::Stored { variable };
     }
+    let tensor = forwarded(graph, tensor);
+    let node = graph.node(tensor.node);
     let is_neutral = match node.op.as_str() {
         "Const" => true,
         "OnesLike" => neutral == Some(1.0),
@@ -99,14 +105,18 @@ fn origin(graph: &Graph, tensor: TensorRef, neutral: Option<f32>) -> Origin {
         "Fill" => node.inputs.get(1).is_some_and(|value| is_all(graph.node(value.node), neutral)),
         _ => false,
     };
-    if is_neutral {
-        return Origin::Synthesized;
+    match is_neutral {
+        true => Origin::Synthesized,
+        false => Origin::Computed { from: stored_before(graph, tensor) },
     }
-    let from = stored_before(graph, tensor);
-    match partitioned(node, &from) {
-        Some(variable) => Origin::Stored { variable },
-        None => Origin::Computed { from },
+}
+
+/// The tensor that ops forward as this one, but for its type or shape.
+fn forwarded(graph: &Graph, mut tensor: TensorRef) -> TensorRef {
+    while let Some(passed) = passed_on(graph.node(tensor.node), tensor) {
+        tensor = passed;
     }
+    tensor
 }
 
 /// The input that an op forwards, but for its type or shape.
@@ -117,11 +127,16 @@ fn passed_on(node: &Node, tensor: TensorRef) -> Option<TensorRef> {
     }
 }
 
-/// The variables that a tensor is computed from. If there are none, the constants with more than one element, which were
-/// variables before the graph was frozen.
+/// The most nodes before a batch norm that are searched for variables. A whole network may be before it, and before each of the next ones.
+const MAX_SEARCHED: usize = 4096;
+
+/// The variables that a tensor is computed from, of a long computation the nearest ones. If there are none, the constants with more than
+/// one element, which were variables before the graph was frozen.
 fn stored_before(graph: &Graph, tensor: TensorRef) -> Vec<String> {
-    let (mut seen, mut open) = (BTreeSet::new(), vec![tensor.node]);
-    while let Some(id) = open.pop() {
+    let (mut seen, mut open) = (BTreeSet::new(), VecDeque::from([tensor.node]));
+    while let Some(id) = open.pop_front()
+        && seen.len() < MAX_SEARCHED
+    {
         if seen.insert(id) {
             open.extend(graph.node(id).inputs.iter().map(|input| input.node));
         }
@@ -129,7 +144,7 @@ fn stored_before(graph: &Graph, tensor: TensorRef) -> Vec<String> {
     let named = |is_stored: &dyn Fn(&Node) -> bool| -> Vec<String> {
         let stored = seen.iter().map(|&id| graph.node(id)).filter(|node| is_stored(node));
         let mut names: Vec<String> = stored.map(|node| node.name.clone()).collect();
-        names.sort();
+        names.sort_unstable();
         names
     };
     let variables = named(&|node| node.is_variable());
@@ -146,10 +161,7 @@ fn stored_before(graph: &Graph, tensor: TensorRef) -> Vec<String> {
 /// the name of the whole variable.
 ///
 /// Source: `_get_partitioned_variable` in `tensorflow/python/ops/variable_scope.py`.
-fn partitioned(node: &Node, parts: &[String]) -> Option<String> {
-    if !matches!(node.op.as_str(), "ConcatV2" | "Concat") {
-        return None;
-    }
+fn partitioned(parts: &[String]) -> Option<String> {
     let whole = parts.first()?.rsplit_once("/part_")?.0;
     let is_there = |index: usize| parts.contains(&format!("{whole}/part_{index}"));
     (0..parts.len()).all(is_there).then(|| whole.to_owned())

@@ -3,47 +3,61 @@
 //!
 //! Source: `LayerNormalization.call` in `keras/layers/normalization/layer_normalization.py` (Keras 2.15).
 
+use hashbrown::HashSet;
+
 use super::rewrite::Rewriting;
 use crate::error::Result;
-use crate::graph::{Attr, Attrs, DataFormat, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, DataFormat, Graph, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
 
-/// Whether a batch norm's scale and offset are not learned, and the statistics that it computes are not read.
-pub fn is_of_its_own(rewriting: &Rewriting<'_>, node: &Node) -> bool {
-    let is_neutral = |port: usize, value: f32| {
-        let source = rewriting.source(node.inputs[port]);
-        let all = |constant: &Constant| constant.has_only(value);
-        match (source.op.as_str(), source.constant()) {
-            ("OnesLike", _) => value == 1.0,
-            ("ZerosLike", _) => value == 0.0,
-            ("Fill", _) => rewriting.source(source.inputs[1]).constant().is_some_and(all),
-            (_, constant) => constant.is_some_and(all),
+/// What a graph does with the statistics of its batch norms.
+pub struct Statistics {
+    /// The names of those batch norms whose statistics are read: all outputs but the first.
+    read: HashSet<String>,
+    /// Whether there are variables, which could be averages.
+    has_variables: bool,
+}
+
+impl Statistics {
+    pub fn of(graph: &Graph) -> Self {
+        let inputs = graph.nodes().flat_map(|(_, reader)| &reader.inputs).filter(|input| input.port > 0);
+        let sources = inputs.map(|input| graph.node(input.node)).filter(|source| source.is_batch_norm());
+        Self {
+            read: sources.map(|source| source.name.clone()).collect(),
+            has_variables: graph.nodes().any(|(_, node)| node.is_variable()),
         }
-    };
-    is_neutral(1, 1.0) && is_neutral(2, 0.0) && !has_read_statistics(rewriting, node)
-}
+    }
 
-/// Whether a batch norm in training can only normalize by the statistics of its batch: it has no averages as inputs, and a
-/// graph without variables cannot store any. TensorFlow computes the same for such a graph.
-pub fn has_no_averages(rewriting: &Rewriting<'_>, node: &Node) -> bool {
-    let graph = rewriting.old;
-    let is_empty = |port: usize| {
-        let constant = rewriting.source(node.inputs[port]).constant();
-        constant.is_some_and(Constant::is_empty)
-    };
-    is_empty(3)
-        && is_empty(4)
-        && !graph.nodes().any(|(_, node)| node.is_variable())
-        && graph.shape(node.inputs[0]).rank().is_some_and(|rank| matches!(rank, 4 | 5))
-        && graph.tensor_type(node.inputs[0]).dtype == DType::Float32
-        && !has_read_statistics(rewriting, node)
-}
+    /// Whether a batch norm's scale and offset are not learned, and the statistics that it computes are not read.
+    pub fn is_of_its_own(&self, rewriting: &Rewriting<'_>, node: &Node) -> bool {
+        let is_neutral = |port: usize, value: f32| {
+            let source = rewriting.source(node.inputs[port]);
+            let all = |constant: &Constant| constant.has_only(value);
+            match (source.op.as_str(), source.constant()) {
+                ("OnesLike", _) => value == 1.0,
+                ("ZerosLike", _) => value == 0.0,
+                ("Fill", _) => rewriting.source(source.inputs[1]).constant().is_some_and(all),
+                (_, constant) => constant.is_some_and(all),
+            }
+        };
+        is_neutral(1, 1.0) && is_neutral(2, 0.0) && !self.read.contains(&*node.name)
+    }
 
-/// Whether a node reads the statistics that a batch norm computes in addition to its result.
-fn has_read_statistics(rewriting: &Rewriting<'_>, node: &Node) -> bool {
-    let is_of_node =
-        |tensor: &TensorRef| tensor.port > 0 && rewriting.old.node(tensor.node).name == node.name;
-    rewriting.old.nodes().flat_map(|(_, reader)| &reader.inputs).any(is_of_node)
+    /// Whether a batch norm in training can only normalize by the statistics of its batch: it has no averages as inputs, and a
+    /// graph without variables cannot store any. TensorFlow computes the same for such a graph.
+    pub fn has_no_averages(&self, rewriting: &Rewriting<'_>, node: &Node) -> bool {
+        let graph = rewriting.old;
+        let is_empty = |port: usize| {
+            let constant = rewriting.source(node.inputs[port]).constant();
+            constant.is_some_and(Constant::is_empty)
+        };
+        is_empty(3)
+            && is_empty(4)
+            && !self.has_variables
+            && graph.shape(node.inputs[0]).rank().is_some_and(|rank| matches!(rank, 4 | 5))
+            && graph.tensor_type(node.inputs[0]).dtype == DType::Float32
+            && !self.read.contains(&*node.name)
+    }
 }
 
 /// Whether a batch norm is scaled and shifted after it is normalized.

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::own_statistics::{Affine, has_no_averages, is_of_its_own, normalized};
+use hashbrown::HashSet;
+
+use super::own_statistics::{Affine, Statistics, normalized};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
@@ -36,9 +38,11 @@ pub fn use_moving_statistics(
     moving: &MovingStatistics,
     changes: &mut Changes,
 ) -> Result<(Graph, Moved)> {
+    let statistics = Statistics::of(&graph);
+    let mut scopes = HashSet::new();
     rewrite(graph, |rewriting, node| {
         if node.is_batch_norm() {
-            return frozen_batch_norm(rewriting, node, moving, changes);
+            return frozen_batch_norm(rewriting, node, moving, &statistics, changes);
         }
         // Batch norm that is written as arithmetic reads the moments from separate nodes.
         if moving.is_empty() {
@@ -47,7 +51,7 @@ pub fn use_moving_statistics(
         let Some(variable) = moving.get(&format!("{}:0", node.name)) else { return Ok(None) };
         let Some(variable) = rewriting.old.find(variable) else { return Ok(None) };
         let scope = node.name.split("/moments/").next().unwrap_or(&node.name).to_owned();
-        if !changes.batch_norms.contains(&scope) {
+        if scopes.insert(scope.clone()) {
             changes.batch_norms.push(scope);
         }
         let inputs = vec![rewriting.moved(variable.into())];
@@ -59,6 +63,7 @@ fn frozen_batch_norm(
     rewriting: &mut Rewriting<'_>,
     node: &Node,
     moving: &MovingStatistics,
+    statistics: &Statistics,
     changes: &mut Changes,
 ) -> Result<Option<NodeId>> {
     if !node.bool("is_training", true) || node.inputs.len() < 5 {
@@ -72,11 +77,11 @@ fn frozen_batch_norm(
         }
         let variable = moving.get(&format!("{}:{port}", node.name));
         let Some(variable) = variable.and_then(|name| rewriting.old.find(name)) else {
-            if is_of_its_own(rewriting, node) {
+            if statistics.is_of_its_own(rewriting, node) {
                 changes.own_statistics.push(node.name.clone());
                 return normalized(rewriting, node, Affine::No).map(Some);
             }
-            if has_no_averages(rewriting, node) {
+            if statistics.has_no_averages(rewriting, node) {
                 changes.batch_statistics.push(node.name.clone());
                 return normalized(rewriting, node, Affine::Yes).map(Some);
             }

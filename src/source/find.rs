@@ -61,7 +61,7 @@ pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
             files.push(path);
         }
     }
-    files.sort();
+    files.sort_unstable();
     let mut found = FoundInFolder::default();
     if let Some(graph) = saved_model_file(folder) {
         found.models.push(saved_model(graph));
@@ -93,7 +93,7 @@ pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
             }
         }
     }
-    found.models.sort_by(|a, b| a.path.cmp(&b.path));
+    found.models.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 

@@ -128,7 +128,7 @@ impl GraphFile {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let mut models: Vec<PathBuf> =
             entries.map(|entry| entry.path()).filter(|path| tfjs::is_model(path)).collect();
-        models.sort();
+        models.sort_unstable();
         models
     }
 

@@ -168,7 +168,7 @@ impl Source {
             }
         }
         files.extend(self.config.iter().map(|config| config.path().to_owned()));
-        files.sort();
+        files.sort_unstable();
         files.dedup();
         files
     }

@@ -56,7 +56,7 @@ impl<'a> Fields<'a> {
                 value: value.get_ref(),
             })
             .collect();
-        left.sort_by_key(|field| field.span.start);
+        left.sort_unstable_by_key(|field| field.span.start);
         Self { document, what: (what.to_owned(), noun), span, left, known: vec![] }
     }
 

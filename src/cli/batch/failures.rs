@@ -35,7 +35,7 @@ impl Failures {
         if failures.is_empty() {
             return String::new();
         }
-        failures.sort();
+        failures.sort_unstable();
         let rows = failures.into_iter().map(|(path, why)| vec![path.display().to_string(), why]);
         let columns = [Column::names("failed"), Column::sentences("why")];
         let width = table::width_of(&std::io::stderr());

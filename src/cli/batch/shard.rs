@@ -32,7 +32,7 @@ impl Shard {
     /// about as many.
     pub fn of_inputs(self, sizes: &[u64]) -> Vec<usize> {
         let mut largest_first: Vec<usize> = (0..sizes.len()).collect();
-        largest_first.sort_by_key(|&index| (std::cmp::Reverse(sizes[index]), index));
+        largest_first.sort_unstable_by_key(|&index| (std::cmp::Reverse(sizes[index]), index));
         let mut loads = vec![(0u64, 0usize); self.of.min(sizes.len()).max(1)];
         let mut own = vec![];
         for index in largest_first {

@@ -131,7 +131,7 @@ impl Done {
         let entries = fs::read_dir(out_dir).into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> =
             entries.map(|entry| entry.path()).filter(|path| is_state(path) && path.is_file()).collect();
-        paths.sort();
+        paths.sort_unstable();
         for path in paths {
             let bytes = fs::read(&path).map_err(|error| Error::unreadable(&path, &error))?;
             for line in bytes.split(|&byte| byte == b'\n') {

@@ -168,7 +168,7 @@ fn sort(tensors: &mut [Inspected], order: Order) {
     if order == Order::File {
         return;
     }
-    tensors.sort_by(|a, b| a.tensor.name.cmp(&b.tensor.name));
+    tensors.sort_unstable_by(|a, b| a.tensor.name.cmp(&b.tensor.name));
     // Sorting is stable: equal ones stay sorted by name.
     match order {
         Order::Name | Order::File => {}

@@ -5,22 +5,29 @@ use super::operators::Operand;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
+// Formulas are long, and each of their operators is a call: what would be compiled into each of them is kept out of line.
 impl<'f> Value<'f> {
     fn of(&self, name: String) -> Self {
         Self { name, nodes: self.nodes }
     }
 
     /// A constant.
+    #[inline(never)]
     pub fn number(&self, value: f64) -> Self {
         self.of(self.nodes.number(value))
     }
 
+    #[inline(never)]
     pub(super) fn unary(&self, op: &'static str) -> Self {
         self.of(self.nodes.add(op, &[&self.name], None))
     }
 
     pub(super) fn binary(&self, op: &'static str, other: impl Operand<'f>) -> Self {
-        let other = other.value(self);
+        self.beside(op, other.value(self))
+    }
+
+    #[inline(never)]
+    fn beside(&self, op: &'static str, other: Self) -> Self {
         self.of(self.nodes.add(op, &[&self.name, &other.name], None))
     }
 
@@ -29,11 +36,13 @@ impl<'f> Value<'f> {
     }
 
     /// The result of an operator of these inputs.
+    #[inline(never)]
     pub fn op(&self, op: &'static str, others: &[&Self]) -> Self {
         self.of(self.nodes.add(op, &self.names(others), None))
     }
 
     /// The result of an operator of these inputs with an axis.
+    #[inline(never)]
     pub fn along(&self, op: &'static str, axis: i64, others: &[&Self]) -> Self {
         self.of(self.nodes.add(op, &self.names(others), Some(("axis", Attribute::Int(axis)))))
     }

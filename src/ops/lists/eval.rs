@@ -6,10 +6,10 @@
 //!
 //! Source: the descriptions of the ops in `tensorflow/core/api_def/base_api`, and `tensorflow/core/kernels/list_kernels.h`.
 
-use ndarray::{ArrayD, Axis, Slice, concatenate};
+use ndarray::{ArrayD, Axis, Slice};
 
 use crate::graph::Node;
-use crate::ops::array::eval::basic::{lengths, reshaped};
+use crate::ops::array::eval::basic::{joined, lengths, reshaped};
 use crate::tensor::{DType, Tensor, element_count, same_type};
 
 /// Applies an expression, which is an `Option`, to two arrays of the same type. `None` for tensors of two types.
@@ -51,7 +51,7 @@ fn resized<T: Element>(list: &ArrayD<T>, count: usize) -> Option<ArrayD<T>> {
         return Some(part(list, 0, count));
     }
     let more = zeros(&[&[count - length], &list.shape()[1..]].concat())?;
-    concatenate(Axis(0), &[list.view(), more.view()]).ok()
+    joined(0, &[list.view(), more.view()])
 }
 
 /// A list whose elements have this shape. Only zeros get another shape than they have.

@@ -5,6 +5,7 @@
 use ndarray::{Array2, Array3, ArrayView2, Axis, s};
 
 use crate::graph::Node;
+use crate::ops::array::eval::basic::joined;
 use crate::tensor::Tensor;
 
 fn sigmoid(x: f32) -> f32 {
@@ -45,7 +46,7 @@ impl Cell {
     /// The outputs of one step: i, cs, f, o, ci, co and h.
     fn step(&self, x: ArrayView2<'_, f32>, cs: &Array2<f32>, h: &Array2<f32>) -> Option<[Array2<f32>; 7]> {
         let (rows, units) = cs.dim();
-        let both = ndarray::concatenate(Axis(1), &[x, h.view()]).ok()?;
+        let both = side_by_side(x, h.view())?;
         if both.ncols() != self.weights.nrows() || self.bias.len() != 4 * units {
             return None;
         }
@@ -77,6 +78,11 @@ impl Cell {
         }
         Some(out)
     }
+}
+
+/// Two matrices with the same number of rows, one beside the other.
+fn side_by_side(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> Option<Array2<f32>> {
+    joined(1, &[a.into_dyn(), b.into_dyn()])?.into_dimensionality().ok()
 }
 
 fn matrix(tensor: &Tensor) -> Option<Array2<f32>> {
@@ -118,8 +124,7 @@ pub fn gru_block_cell(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     };
     let (x, h, gate_weights, weights) = (matrix(x)?, matrix(h)?, matrix(gate_weights)?, matrix(weights)?);
     let (rows, units) = h.dim();
-    let concat = |a: &Array2<f32>, b: &Array2<f32>| ndarray::concatenate(Axis(1), &[a.view(), b.view()]).ok();
-    let both = concat(&x, &h)?;
+    let both = side_by_side(x.view(), h.view())?;
     let depth = both.ncols();
     if gate_weights.dim() != (depth, 2 * units) || weights.dim() != (depth, units) {
         return None;
@@ -127,7 +132,7 @@ pub fn gru_block_cell(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let gates = (both.dot(&gate_weights) + gate_bias.view().into_dimensionality::<ndarray::Ix1>().ok()?)
         .mapv_into(sigmoid);
     let (r, u) = (gates.slice(s![.., ..units]).to_owned(), gates.slice(s![.., units..]).to_owned());
-    let c = (concat(&x, &(&h * &r))?.dot(&weights)
+    let c = (side_by_side(x.view(), (&h * &r).view())?.dot(&weights)
         + bias.view().into_dimensionality::<ndarray::Ix1>().ok()?)
     .mapv_into(f32::tanh);
     let mut next = Array2::zeros((rows, units));

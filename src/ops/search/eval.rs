@@ -76,7 +76,7 @@ pub fn nth_element(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         .into_iter()
         .map(|lane| {
             let mut lane = lane.to_vec();
-            lane.sort_by(f32::total_cmp);
+            lane.sort_unstable_by(f32::total_cmp);
             lane[position]
         })
         .collect();

@@ -64,7 +64,7 @@ fn nothing_in(archive: &Path, others: &[PathBuf]) -> Error {
 fn several(archive: &Path, root: &Path, what: &str, paths: &[PathBuf]) -> Error {
     let relative = paths.iter().filter_map(|path| Some(path.strip_prefix(root).ok()?.display().to_string()));
     let mut names: Vec<String> = relative.collect();
-    names.sort();
+    names.sort_unstable();
     Error::file(archive, format!("it contains several {what}: {}", names.join(", ")))
         .advice("unpack it and give the path of one of them")
 }

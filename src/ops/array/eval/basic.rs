@@ -1,6 +1,6 @@
 //! Ops that join, cut and reshape arrays.
 
-use ndarray::{ArrayD, ArrayViewD, Axis, Slice, concatenate, stack};
+use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 
 use crate::graph::Node;
 use crate::graph::axis::axis_from_front;
@@ -8,7 +8,7 @@ use crate::graph::slice::StridedSlice;
 use crate::ops::array::AxisInput;
 use crate::tensor::DType;
 use crate::tensor::Tensor;
-use crate::tensor::same_type;
+use crate::tensor::{element_count, same_type};
 
 pub fn lengths(tensor: &Tensor) -> Option<Vec<usize>> {
     tensor.integers()?.into_iter().map(|length| usize::try_from(length).ok()).collect()
@@ -68,34 +68,59 @@ pub fn squeeze(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![reshaped(input, &kept)?])
 }
 
-/// Joins arrays of one type.
-macro_rules! joined {
-    ($inputs:expr, $variant:ident, $join:ident, $axis:expr) => {{
-        let views = $inputs.iter().map(|input| match input {
-            Tensor::$variant(array) => Some(array.view()),
-            _ => None,
-        });
-        let views: Vec<ArrayViewD<'_, _>> = views.collect::<Option<_>>()?;
-        Tensor::$variant($join(Axis($axis), &views).ok()?.as_standard_layout().into_owned())
-    }};
+/// Arrays one after the other along an axis; `None` if another axis has two lengths.
+///
+/// That of ndarray is compiled for each type to more than all other evaluators of arrays together.
+pub fn joined<T: Clone + Default>(axis: usize, parts: &[ArrayViewD<'_, T>]) -> Option<ArrayD<T>> {
+    let mut shape = parts.first()?.shape().to_vec();
+    *shape.get_mut(axis)? = 0;
+    for part in parts {
+        let length = *part.shape().get(axis)?;
+        let fits = |(other, (&a, &b)): (usize, (&usize, &usize))| other == axis || a == b;
+        if part.ndim() != shape.len() || !shape.iter().zip(part.shape()).enumerate().all(fits) {
+            return None;
+        }
+        shape[axis] = shape[axis].checked_add(length)?;
+    }
+    let elements = vec![T::default(); element_count(&shape)?];
+    let mut result = ArrayD::from_shape_vec(shape, elements).ok()?;
+    let mut start = 0;
+    for part in parts {
+        let end = start + part.len_of(Axis(axis));
+        result.slice_axis_mut(Axis(axis), Slice::from(start..end)).assign(part);
+        start = end;
+    }
+    Some(result)
 }
 
-macro_rules! join {
-    ($inputs:expr, $join:ident, $axis:expr) => {
-        match $inputs.first()? {
-            Tensor::Float32(_) => joined!($inputs, Float32, $join, $axis),
-            Tensor::Float64(_) => joined!($inputs, Float64, $join, $axis),
-            Tensor::Int32(_) => joined!($inputs, Int32, $join, $axis),
-            Tensor::Int64(_) => joined!($inputs, Int64, $join, $axis),
-            Tensor::UInt8(_) => joined!($inputs, UInt8, $join, $axis),
-            Tensor::Bool(_) => joined!($inputs, Bool, $join, $axis),
-        }
-    };
+/// Tensors of one type, joined along an axis, which they have already or get before.
+fn tensors_joined<'t>(inputs: &[&'t Tensor], axis: usize, is_new: bool) -> Option<Tensor> {
+    macro_rules! of_type {
+        ($kind:ident) => {{
+            let view = |input: &&'t Tensor| match *input {
+                Tensor::$kind(array) if is_new => {
+                    (axis <= array.ndim()).then(|| array.view().insert_axis(Axis(axis)))
+                }
+                Tensor::$kind(array) => Some(array.view()),
+                _ => None,
+            };
+            let views: Vec<ArrayViewD<'_, _>> = inputs.iter().map(view).collect::<Option<_>>()?;
+            joined(axis, &views).map(Tensor::$kind)
+        }};
+    }
+    match inputs.first()? {
+        Tensor::Float32(_) => of_type!(Float32),
+        Tensor::Float64(_) => of_type!(Float64),
+        Tensor::Int32(_) => of_type!(Int32),
+        Tensor::Int64(_) => of_type!(Int64),
+        Tensor::UInt8(_) => of_type!(UInt8),
+        Tensor::Bool(_) => of_type!(Bool),
+    }
 }
 
 pub fn pack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let axis = axis_from_front(node.int("axis", 0), inputs.first()?.shape().len() + 1)?;
-    Some(vec![join!(inputs, stack, axis)])
+    tensors_joined(inputs, axis, true).map(|joined| vec![joined])
 }
 
 pub fn unpack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
@@ -111,7 +136,7 @@ pub fn concat(inputs: &[&Tensor], axis: AxisInput) -> Option<Vec<Tensor>> {
         AxisInput::Last => inputs.split_last()?,
     };
     let axis = axis_from_front(axis.integer()?, inputs.first()?.shape().len())?;
-    Some(vec![join!(inputs, concatenate, axis)])
+    tensors_joined(inputs, axis, false).map(|joined| vec![joined])
 }
 
 pub fn strided_slice(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {

@@ -54,7 +54,7 @@ pub fn top(node: &Node, inputs: &[&Tensor], k: Parameter) -> Option<Vec<Tensor>>
     let (mut values, mut positions) = (vec![], vec![]);
     for lane in input.lanes(Axis(input.ndim() - 1)) {
         let mut order: Vec<usize> = (0..*last).collect();
-        order.sort_by(|&a, &b| lane[b].total_cmp(&lane[a]));
+        order.sort_unstable_by(|&a, &b| lane[b].total_cmp(&lane[a]).then(a.cmp(&b)));
         values.extend(order.iter().take(count).map(|&position| lane[position]));
         positions.extend(order.iter().take(count).map(|&position| position as i32));
     }

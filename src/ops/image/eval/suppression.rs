@@ -25,7 +25,7 @@ pub fn suppress(node: &Node, inputs: &[&Tensor], overlap: Parameter) -> Option<V
         return None;
     }
     let mut candidates: Vec<usize> = (0..scores.len()).filter(|&position| scores[position] > least).collect();
-    candidates.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    candidates.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
     let limit = usize::try_from(limit.integer()?).ok()?;
     let mut chosen: Vec<usize> = vec![];
     for candidate in candidates {
