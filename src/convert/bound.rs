@@ -47,17 +47,25 @@ impl BoundGraph {
         pass: impl FnOnce(Graph, &ModelTensors) -> Result<(Graph, Moved)>,
     ) -> Result<Self> {
         crate::interruption::check()?;
-        let names: Vec<String> =
-            self.tensors.outputs.iter().map(|&output| self.graph.tensor_name(output)).collect();
+        let names = self.output_names();
         let (graph, moved) = pass(self.graph, &self.tensors)?;
+        self.graph = graph;
+        self.with_outputs(&moved, names)
+    }
+
+    fn output_names(&self) -> Vec<String> {
+        self.tensors.outputs.iter().map(|&output| self.graph.tensor_name(output)).collect()
+    }
+
+    /// The same tensors in the graph that a pass made, which has all outputs. Their names are those before the pass.
+    fn with_outputs(self, moved: &Moved, names: Vec<String>) -> Result<Self> {
         let lost =
             self.tensors.outputs.iter().zip(names).find(|(output, _)| moved.tensor(**output).is_none());
         if let Some((_, name)) = lost {
             let problem = "it is on a branch of a condition that the graph never takes";
             return Err(Error::new(name, problem).advice("choose another output"));
         }
-        self.graph = graph;
-        Ok(self.moved(&moved))
+        Ok(self.moved(moved))
     }
 
     /// The part of the graph that its inputs and outputs need.

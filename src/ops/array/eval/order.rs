@@ -1,5 +1,7 @@
 //! Ops for which the order of elements matters: the largest of them, and sums of all before.
 
+use std::cmp::Ordering;
+
 use ndarray::{ArrayD, ArrayView1, Axis, Slice};
 
 use crate::graph::Node;
@@ -39,6 +41,12 @@ pub fn arg(node: &Node, inputs: &[&Tensor], beats: fn(f64, f64) -> bool) -> Opti
     Some(vec![Tensor::from_integers(dtype, positions.shape(), &positions_in_order)?])
 }
 
+/// Positions in the order of a comparison; of equals, the first position is in front.
+pub fn sorted_positions(mut positions: Vec<usize>, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
+    positions.sort_unstable_by(|&a, &b| compare(a, b).then(a.cmp(&b)));
+    positions
+}
+
 /// The largest elements of the last axis, the largest first, and where they are; of equals, the first.
 pub fn top(node: &Node, inputs: &[&Tensor], k: Parameter) -> Option<Vec<Tensor>> {
     let [Tensor::Float32(input), ..] = inputs else { return None };
@@ -53,8 +61,7 @@ pub fn top(node: &Node, inputs: &[&Tensor], k: Parameter) -> Option<Vec<Tensor>>
     }
     let (mut values, mut positions) = (vec![], vec![]);
     for lane in input.lanes(Axis(input.ndim() - 1)) {
-        let mut order: Vec<usize> = (0..*last).collect();
-        order.sort_unstable_by(|&a, &b| lane[b].total_cmp(&lane[a]).then(a.cmp(&b)));
+        let order = sorted_positions((0..*last).collect(), &|a, b| lane[b].total_cmp(&lane[a]));
         values.extend(order.iter().take(count).map(|&position| lane[position]));
         positions.extend(order.iter().take(count).map(|&position| position as i32));
     }

@@ -7,6 +7,7 @@ use ndarray::{Array1, ArrayView1, Axis, Ix1, Ix2};
 
 use crate::graph::Node;
 use crate::ops::Parameter;
+use crate::ops::array::eval::order::sorted_positions;
 use crate::tensor::Tensor;
 
 pub fn suppress(node: &Node, inputs: &[&Tensor], overlap: Parameter) -> Option<Vec<Tensor>> {
@@ -24,8 +25,8 @@ pub fn suppress(node: &Node, inputs: &[&Tensor], overlap: Parameter) -> Option<V
     if boxes.ncols() != 4 || boxes.nrows() != scores.len() || scores.iter().any(|score| score.is_nan()) {
         return None;
     }
-    let mut candidates: Vec<usize> = (0..scores.len()).filter(|&position| scores[position] > least).collect();
-    candidates.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+    let candidates = (0..scores.len()).filter(|&position| scores[position] > least).collect();
+    let candidates = sorted_positions(candidates, &|a, b| scores[b].total_cmp(&scores[a]));
     let limit = usize::try_from(limit.integer()?).ok()?;
     let mut chosen: Vec<usize> = vec![];
     for candidate in candidates {

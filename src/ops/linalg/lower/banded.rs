@@ -20,7 +20,7 @@ fn part<'f>(f: &'f Formula<'_, '_, '_>, value: &Value<'f>, axis: i64, [from, to]
 /// upper triangle.
 pub fn banded_triangular_solve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (is_lower, is_adjoint) = (node.bool("lower", true), node.bool("adjoint", false));
-    matrices(cx, node, (2, Precision::Own), |f, inputs| {
+    matrices(cx, node, (2, Precision::Own), &|f, inputs| {
         let bands = &inputs[0];
         let (n, width) = (Numbers::of(f, bands, -1), Numbers::of(f, bands, -2));
         let last = width.count.cast(f.number_type()) - 1.0;
@@ -40,7 +40,7 @@ pub fn banded_triangular_solve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resu
 }
 
 pub fn tridiagonal_mat_mul(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    matrices(cx, node, (4, Precision::Own), |f, inputs| {
+    matrices(cx, node, (4, Precision::Own), &|f, inputs| {
         let [above, main, below] = [0, 1, 2].map(|index| inputs[index].transposed());
         let right = &inputs[3];
         let n = Numbers::of(f, right, -2);
@@ -61,7 +61,7 @@ pub fn tridiagonal_solve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()>
         return Err(node.error("singular matrices are perturbed by TensorFlow's kernel for GPUs alone"));
     }
     let is_pivoting = node.bool("partial_pivoting", true);
-    matrices(cx, node, (2, Precision::Own), |f, inputs| {
+    matrices(cx, node, (2, Precision::Own), &|f, inputs| {
         let (diagonals, right) = (inputs[0].transposed(), &inputs[1]);
         let n = Numbers::of(f, right, -2);
         let last = n.count.cast(f.number_type()) - 1.0;

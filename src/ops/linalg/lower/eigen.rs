@@ -93,7 +93,7 @@ fn eigen<'f>(f: &'f Formula<'_, '_, '_>, matrix: &Value<'f>) -> [Value<'f>; 2] {
 }
 
 pub fn self_adjoint_eig(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    matrices(cx, node, (1, Precision::Double), |f, inputs| {
+    matrices(cx, node, (1, Precision::Double), &|f, inputs| {
         let [values, vectors] = eigen(f, &inputs[0]);
         vec![values.along("Concat", -2, &[&vectors])]
     })
@@ -101,7 +101,7 @@ pub fn self_adjoint_eig(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> 
 
 pub fn self_adjoint_eig_v2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let has_vectors = node.bool("compute_v", true);
-    matrices(cx, node, (1, Precision::Double), |f, inputs| {
+    matrices(cx, node, (1, Precision::Double), &|f, inputs| {
         let [values, vectors] = eigen(f, &inputs[0]);
         let values = values.op("Squeeze", &[&f.vector(&[-2])]);
         vec![values, if has_vectors { vectors } else { nothing(f) }]
@@ -118,7 +118,7 @@ fn nothing<'f>(f: &'f Formula<'_, '_, '_>) -> Value<'f> {
 pub fn svd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (rows, columns) = known_size(cx, node)?;
     let (has_vectors, is_full) = (node.bool("compute_uv", true), node.bool("full_matrices", false));
-    matrices(cx, node, (1, Precision::Double), |f, inputs| {
+    matrices(cx, node, (1, Precision::Double), &|f, inputs| {
         let is_wide = rows < columns;
         let matrix = if is_wide { inputs[0].transposed() } else { inputs[0].clone() };
         let n = Numbers::of(f, &matrix, -1);

@@ -12,7 +12,7 @@ use crate::ops::matrix::lower::product;
 use crate::tensor::DType;
 
 pub fn cholesky(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    matrices(cx, node, (1, Precision::Own), |f, inputs| vec![cholesky_of(f, &inputs[0])])
+    matrices(cx, node, (1, Precision::Own), &|f, inputs| vec![cholesky_of(f, &inputs[0])])
 }
 
 /// The lower factor. Only the lower half of the matrix is read.
@@ -94,7 +94,7 @@ impl<'f> Swap<'f> {
 }
 
 pub fn lu(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    matrices(cx, node, (1, Precision::Own), |f, inputs| {
+    matrices(cx, node, (1, Precision::Own), &|f, inputs| {
         let Factors { both, rows, .. } = factors(f, &inputs[0]);
         vec![both, rows.op("Squeeze", &[&f.vector(&[-1])])]
     })
@@ -107,7 +107,7 @@ fn log_determinant<'f>(f: &'f Formula<'_, '_, '_>, matrix: &Value<'f>) -> [Value
 }
 
 pub fn log_matrix_determinant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    matrices(cx, node, (1, Precision::Own), |f, inputs| log_determinant(f, &inputs[0]).to_vec())
+    matrices(cx, node, (1, Precision::Own), &|f, inputs| log_determinant(f, &inputs[0]).to_vec())
 }
 
 /// ONNX Runtime has Det for float32 alone.
@@ -115,7 +115,7 @@ pub fn determinant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if cx.dtype(node.into()) != DType::Float64 {
         return product::determinant(cx, node);
     }
-    matrices(cx, node, (1, Precision::Own), |f, inputs| {
+    matrices(cx, node, (1, Precision::Own), &|f, inputs| {
         let [sign, logarithm] = log_determinant(f, &inputs[0]);
         vec![sign * logarithm.exp()]
     })

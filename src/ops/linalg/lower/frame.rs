@@ -24,7 +24,7 @@ pub fn matrices(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
     (count, precision): (usize, Precision),
-    compute: impl for<'f> Fn(&'f Formula<'_, '_, '_>, &[Value<'f>]) -> Vec<Value<'f>>,
+    compute: &dyn for<'f> Fn(&'f Formula<'_, '_, '_>, &[Value<'f>]) -> Vec<Value<'f>>,
 ) -> Result<()> {
     let own = cx.dtype(cx.input_of(node, 0)?);
     let dtype = match own {

@@ -42,7 +42,7 @@ pub fn householder<'f>(f: &'f Formula<'_, '_, '_>, matrix: &Value<'f>) -> [Value
 
 pub fn qr(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let is_full = node.bool("full_matrices", false);
-    matrices(cx, node, (1, Precision::Own), |f, inputs| {
+    matrices(cx, node, (1, Precision::Own), &|f, inputs| {
         let [orthogonal, triangle] = householder(f, &inputs[0]);
         if is_full {
             return vec![orthogonal, triangle];

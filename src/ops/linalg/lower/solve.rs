@@ -50,7 +50,7 @@ pub fn triangular<'f>(
 
 pub fn matrix_triangular_solve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (is_lower, is_adjoint) = (node.bool("lower", true), node.bool("adjoint", false));
-    matrices(cx, node, (2, Precision::Own), |f, inputs| {
+    matrices(cx, node, (2, Precision::Own), &|f, inputs| {
         let matrix = if is_adjoint { inputs[0].transposed() } else { inputs[0].clone() };
         let half = if is_lower != is_adjoint { Half::Lower } else { Half::Upper };
         vec![triangular(f, &matrix, &inputs[1], half)]
@@ -60,7 +60,7 @@ pub fn matrix_triangular_solve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resu
 /// Gauss-Jordan elimination with the largest pivot of each column.
 pub fn matrix_solve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let is_adjoint = node.bool("adjoint", false);
-    matrices(cx, node, (2, Precision::Own), |f, inputs| {
+    matrices(cx, node, (2, Precision::Own), &|f, inputs| {
         let matrix = if is_adjoint { inputs[0].transposed() } else { inputs[0].clone() };
         let n = Numbers::of(f, &matrix, -1);
         let both = matrix.along("Concat", -1, &[&inputs[1]]);
@@ -80,7 +80,7 @@ pub fn matrix_solve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn matrix_solve_ls(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (rows, columns) = known_size(cx, node)?;
     let is_fast = node.bool("fast", true);
-    matrices(cx, node, (3, Precision::Double), |f, inputs| {
+    matrices(cx, node, (3, Precision::Double), &|f, inputs| {
         let (matrix, right) = (&inputs[0], &inputs[1]);
         let adjoint = matrix.transposed();
         let (product, axis) = match rows >= columns {
