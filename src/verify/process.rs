@@ -170,6 +170,8 @@ impl Running {
         command.args(arguments).args([CHILD, &memory.to_string()]).arg(path);
         // Its last words are one line.
         command.env("RUST_BACKTRACE", "0");
+        // The limit on memory would count what the allocator takes from the system before it is used.
+        command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
         {
