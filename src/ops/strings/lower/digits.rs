@@ -22,7 +22,10 @@ pub const MOST_DIGITS: usize = 15;
 /// How many digits are looked up at once.
 const GROUP: usize = 3;
 
-/// Numbers with `digits` digits behind the point. Numbers of 2^63 and more do not fit the integers that are written.
+/// 2^63: an integer of this size does not fit the type of the integers that are written.
+const MOST: f64 = 9_223_372_036_854_775_808.0;
+
+/// Numbers with `digits` digits behind the point. The runtime decides how it writes those of 2^63 and more.
 pub fn fixed_point(cx: &mut Lowering<'_>, node: NodeRef<'_>, digits: usize) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     // Factors of 24 bits, and of the 28 bits of 5 to the 12th.
@@ -38,8 +41,8 @@ pub fn fixed_point(cx: &mut Lowering<'_>, node: NodeRef<'_>, digits: usize) -> R
 
     let x = f.value(name);
     let size = x.abs();
-    let is_finite = size.less(f64::INFINITY);
-    let finite = is_finite.choose(&size, 0.0);
+    let is_written = size.less(MOST);
+    let finite = is_written.choose(&size, 0.0);
     let written = if digits == 0 {
         // Of two integers as near, it is the even one.
         finite.round().cast(DType::Int64).cast(DType::String)
@@ -59,8 +62,9 @@ pub fn fixed_point(cx: &mut Lowering<'_>, node: NodeRef<'_>, digits: usize) -> R
             written.op("StringConcat", &[&f.value(table).along("Gather", 0, &[&group])])
         })
     };
-    let odd = x.is_nan().op("Where", &[&nan, &infinity]);
-    let written = is_finite.op("Where", &[&written, &odd]);
+    let odd = size.less(f64::INFINITY).op("Where", &[&size.cast(DType::String), &infinity]);
+    let odd = x.is_nan().op("Where", &[&nan, &odd]);
+    let written = is_written.op("Where", &[&written, &odd]);
     // The number -0.0 is not less than 0.
     let is_negative = x.less(0.0).or(&x.is(0.0).and(&(1.0 / &x).less(0.0)));
     let sign = is_negative.op("Where", &[&minus, &nothing]);
