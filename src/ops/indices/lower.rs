@@ -11,6 +11,7 @@ use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::ops::array::lower::around::reshaped;
 use crate::ops::array::lower::basic::shape_of;
+use crate::ops::array::lower::coordinates::open_strides;
 use crate::tensor::DType;
 
 /// The shape of tensors of two shapes that are combined: the lengths of the longer one at axes where the other has 1 or ends.
@@ -142,18 +143,7 @@ pub fn unravel_index(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             }
             steps.ints(&strides)
         }
-        None => {
-            // The product of the lengths behind each axis.
-            let rank = steps.op("Size", &[&lengths]);
-            let axes = steps.numbers_below(&rank);
-            let (row, column) = (steps.ints(&[0]), steps.ints(&[1]));
-            let (rows, columns) =
-                (steps.op("Unsqueeze", &[&axes, &column]), steps.op("Unsqueeze", &[&axes, &row]));
-            let is_behind = steps.op("Greater", &[&columns, &rows]);
-            let one = steps.int(1);
-            let factors = steps.op("Where", &[&is_behind, &lengths, &one]);
-            steps.reduce("ReduceProd", &factors, &[1], false)
-        }
+        None => open_strides(&mut steps, &lengths),
     };
     let positions = if is_scalar { steps.input_as(0, DType::Int64)? } else { steps.integers(0)? };
     let (mut strides, mut lengths) = (strides, lengths);

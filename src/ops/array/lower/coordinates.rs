@@ -10,16 +10,21 @@ use crate::lower::steps::Steps;
 use crate::ops::array::lower::around::{int_vector, reshaped};
 use crate::ops::array::lower::extent::open_pads;
 
-/// The distance of neighbors along each axis of a tensor of this shape: the product of the lengths behind the axis.
+/// The distance of neighbors along each axis of a tensor of this shape, to divide by.
 fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String) -> String {
+    let strides = open_strides(steps, shape);
+    at_least_one(steps, &strides)
+}
+
+/// The distance of neighbors along each axis of a tensor of this shape: the product of the lengths behind the axis.
+pub fn open_strides(steps: &mut Steps<'_, '_, '_>, shape: &String) -> String {
     let rank = steps.op("Shape", &[shape]);
     let axes = steps.positions(&rank);
     let (first, second, one) = (steps.ints(&[0]), steps.ints(&[1]), steps.int(1));
     let (rows, columns) = (steps.op("Unsqueeze", &[&axes, &second]), steps.op("Unsqueeze", &[&axes, &first]));
     let is_behind = steps.op("Greater", &[&columns, &rows]);
     let lengths = steps.op("Where", &[&is_behind, shape, &one]);
-    let strides = steps.reduce("ReduceProd", &lengths, &[1], false);
-    at_least_one(steps, &strides)
+    steps.reduce("ReduceProd", &lengths, &[1], false)
 }
 
 /// Numbers to divide by. ONNX Runtime refuses a division by 0 even if there is nothing to divide.

@@ -10,6 +10,7 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::array::lower::coordinates::open_strides;
 use crate::tensor::{Constant, DType};
 
 /// Emits, as the first three outputs of a node, the sparse tensor of the values that a mask of the same shape keeps. The
@@ -47,19 +48,10 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
 /// How far apart neighbors along each axis of a tensor of this shape are when it is read row by row: the product of the
 /// lengths of the axes behind it.
 pub fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: Option<usize>) -> String {
-    let is_behind = match rank {
-        Some(rank) => {
-            let is_behind: Vec<bool> =
-                (0..rank * rank).map(|position| position % rank > position / rank).collect();
-            let is_behind = Constant::from_bools(vec![rank, rank], &is_behind);
-            steps.cx.initializer(&format!("{}/is_behind", steps.node.name), is_behind, &[])
-        }
-        None => {
-            let (axes, behind) = (axes(steps, shape, rank), steps.ints(&[1]));
-            let column = steps.op("Unsqueeze", &[&axes, &behind]);
-            steps.op("Less", &[&column, &axes])
-        }
-    };
+    let Some(rank) = rank else { return open_strides(steps, shape) };
+    let is_behind: Vec<bool> = (0..rank * rank).map(|position| position % rank > position / rank).collect();
+    let is_behind = Constant::from_bools(vec![rank, rank], &is_behind);
+    let is_behind = steps.cx.initializer(&format!("{}/is_behind", steps.node.name), is_behind, &[]);
     let one = steps.int(1);
     let lengths = steps.op("Where", &[&is_behind, shape, &one]);
     steps.reduce("ReduceProd", &lengths, &[1], false)
