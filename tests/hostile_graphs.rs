@@ -199,8 +199,15 @@ fn the_handle_of_a_list_is_not_advised_as_an_input() {
         integers("any", &[], &[-1]),
         integers("two", &[], &[2]),
         node("list", "TensorListReserve", &["any", "two"], &[element, ("shape_type", "type: DT_INT32")]),
-        node("y", "TensorListStack", &["list", "any"], &[element, ("num_elements", "i: 2")]),
+        constant("none", &[0], 0.0).replace("DT_FLOAT", "DT_INT64"),
+        node(
+            "y",
+            "TensorListConcatV2",
+            &["list", "any", "none"],
+            &[element, ("shape_type", "type: DT_INT32")],
+        ),
     ]);
+    assert!(said.contains("the lengths of the elements that it joins are not known"), "{said}");
     assert!(said.contains("let the model begin at a tensor after it, with --inputs"), "{said}");
     assert!(!said.contains("list:0"), "{said}");
 }

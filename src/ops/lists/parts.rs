@@ -26,7 +26,7 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     if element(cx.shape(input)).dim(0).is_none() {
         let problem = "the lengths of the elements that it joins are not known, and may not be equal";
-        return Err(node.error(problem));
+        return Err(node.error(problem).advice(cx.shape_advice(input)));
     }
     let list = cx.in_tensorflow_layout(input)?;
     let [joined, lengths] = [0, 1].map(|port| node.output(port));
