@@ -35,7 +35,7 @@ echo "$alone: AddressSanitizer finds nothing, and finds a mistake that was made 
 
 # Everything that the tests run is instrumented; with --target, build scripts and macros are not.
 RUSTFLAGS=-Zsanitizer=address CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
-    cargo test --quiet --locked --lib --target "$target" --target-dir target/sanitizer -- "$@"
+    cargo test --quiet --locked --lib --bins --target "$target" --target-dir target/sanitizer -- "$@"
 
 if cargo miri --version > /dev/null 2>&1; then
     # Miri knows neither mapped files nor AVX2: it runs the code that other processors run.

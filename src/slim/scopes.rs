@@ -3,15 +3,25 @@
 //! Source: `variable_scope` in `tensorflow/python/ops/variable_scope.py`, `Graph.unique_name` in
 //! `tensorflow/python/framework/ops.py`.
 
+use hashbrown::HashMap;
+
 use super::{Arg, ArgScope, Layer, NetworkBuilder, UNNAMED};
 use crate::graph::TensorRef;
+
+/// The scope that names begin with while a part of a network is built.
+// What opens and leaves it is not generic: what is has a copy for each closure.
+struct OpenScope {
+    variable_scope: String,
+    name_scope: String,
+    /// How often each default name was used, where they are numbered anew.
+    default_names: Option<HashMap<String, usize>>,
+}
 
 impl NetworkBuilder<'_> {
     /// Builds in `variable_scope(name)`: the names of its variables and ops begin with it.
     pub fn variable_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
-        let variable_scope = [self.variable_scope.as_str(), name, "/"].concat();
-        let name_scope = self.unique_name(name) + "/";
-        self.within_new(variable_scope, name_scope, build)
+        let scope = self.new_scope(name, name);
+        self.within(scope, build)
     }
 
     /// Builds in `variable_scope(scope)` of the scope that is open already: the names of variables stay the same, and the
@@ -19,19 +29,15 @@ impl NetworkBuilder<'_> {
     pub fn reenter_scope<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
         let scope = self.variable_scope.trim_end_matches('/');
         let last = scope.rsplit('/').next().unwrap_or_default().to_owned();
-        let name_scope = self.unique_name(&last) + "/";
-        self.within(self.variable_scope.clone(), name_scope, build)
+        self.name_scope(&last, build)
     }
 
     /// Builds in `variable_scope(None, default)`: a name that was used before gets a number. Variables and ops are numbered each on
     /// their own.
     pub fn default_scope<T>(&mut self, default: &str, build: impl FnOnce(&mut Self) -> T) -> T {
-        let used = self.default_names.entry(default.to_owned()).or_insert(0);
-        let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
-        *used += 1;
-        let variable_scope = [self.variable_scope.as_str(), &name, "/"].concat();
-        let name_scope = self.unique_name(default) + "/";
-        self.within_new(variable_scope, name_scope, build)
+        let name = self.default_name(default);
+        let scope = self.new_scope(&name, default);
+        self.within(scope, build)
     }
 
     /// Builds in the scope of a layer. For [`UNNAMED`], numbers the `default` name.
@@ -59,14 +65,16 @@ impl NetworkBuilder<'_> {
     /// Builds in `name_scope(name)`, which changes the names of ops alone.
     pub(super) fn name_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let name_scope = self.unique_name(name) + "/";
-        self.within(self.variable_scope.clone(), name_scope, build)
+        let scope = self.same_variables(name_scope);
+        self.within(scope, build)
     }
 
     /// Builds in the name scope of a layer that may be called before: the names of its ops are numbered on from one call to the next.
     pub(super) fn call_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let name_scope = [self.name_scope.as_str(), name].concat();
         self.names.entry(name_scope.to_ascii_lowercase()).or_insert(1);
-        self.within(self.variable_scope.clone(), name_scope + "/", build)
+        let scope = self.same_variables(name_scope + "/");
+        self.within(scope, build)
     }
 
     /// Builds several ops whose last one has the name of the scope that they are in, as TensorFlow's functions of a few ops do.
@@ -76,41 +84,54 @@ impl NetworkBuilder<'_> {
         build: impl FnOnce(&mut Self, &str) -> TensorRef,
     ) -> TensorRef {
         let name = self.unique_name(name);
-        self.within(self.variable_scope.clone(), [name.as_str(), "/"].concat(), |slim| build(slim, &name))
+        let scope = self.same_variables([name.as_str(), "/"].concat());
+        self.within(scope, |slim| build(slim, &name))
     }
 
     /// Builds in `name_scope(name)`, with the variables in the same scope: that of a layer of Keras.
     pub(super) fn keras_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let name_scope = self.unique_name(name) + "/";
-        self.within(name_scope.clone(), name_scope, build)
+        let scope = OpenScope { variable_scope: name_scope.clone(), name_scope, default_names: None };
+        self.within(scope, build)
     }
 
-    /// Builds in another variable scope. TensorFlow numbers the default names in a scope on their own, and forgets them when the scope
-    /// is left, so that a scope that is opened again has the same variables.
-    fn within_new<T>(
-        &mut self,
-        variable_scope: String,
-        name_scope: String,
-        build: impl FnOnce(&mut Self) -> T,
-    ) -> T {
-        let default_names = std::mem::take(&mut self.default_names);
-        let built = self.within(variable_scope, name_scope, build);
-        self.default_names = default_names;
-        built
+    /// A new variable scope in the open one. TensorFlow numbers the default names in a scope on their own, and forgets them when the
+    /// scope is left, so that a scope that is opened again has the same variables.
+    fn new_scope(&mut self, variables: &str, ops: &str) -> OpenScope {
+        OpenScope {
+            variable_scope: [self.variable_scope.as_str(), variables, "/"].concat(),
+            name_scope: self.unique_name(ops) + "/",
+            default_names: Some(HashMap::new()),
+        }
     }
 
-    fn within<T>(
-        &mut self,
-        variable_scope: String,
-        name_scope: String,
-        build: impl FnOnce(&mut Self) -> T,
-    ) -> T {
-        let variable_scope = std::mem::replace(&mut self.variable_scope, variable_scope);
-        let name_scope = std::mem::replace(&mut self.name_scope, name_scope);
+    /// The open variable scope with another name scope.
+    fn same_variables(&self, name_scope: String) -> OpenScope {
+        OpenScope { variable_scope: self.variable_scope.clone(), name_scope, default_names: None }
+    }
+
+    /// The default name, with a number if it was used before.
+    fn default_name(&mut self, default: &str) -> String {
+        let used = self.default_names.entry(default.to_owned()).or_insert(0);
+        let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
+        *used += 1;
+        name
+    }
+
+    fn within<T>(&mut self, scope: OpenScope, build: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.enter(scope);
         let built = build(self);
-        self.variable_scope = variable_scope;
-        self.name_scope = name_scope;
+        self.enter(outer);
         built
+    }
+
+    /// Replaces the open scope by another one, and returns it.
+    fn enter(&mut self, scope: OpenScope) -> OpenScope {
+        OpenScope {
+            variable_scope: std::mem::replace(&mut self.variable_scope, scope.variable_scope),
+            name_scope: std::mem::replace(&mut self.name_scope, scope.name_scope),
+            default_names: scope.default_names.map(|names| std::mem::replace(&mut self.default_names, names)),
+        }
     }
 
     /// Builds with `args` as defaults of `layers`.

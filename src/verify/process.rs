@@ -170,7 +170,7 @@ impl Running {
         command.args(arguments).args([CHILD, &memory.to_string()]).arg(path);
         // Its last words are one line.
         command.env("RUST_BACKTRACE", "0");
-        // mimalloc's arenas count as memory before they are used, or end the process where the limit leaves no more of them to use.
+        // The limit on memory would count the arenas that mimalloc reserves before they are used.
         command.env("MIMALLOC_DISALLOW_ARENA_ALLOC", "1");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
