@@ -73,7 +73,9 @@ impl Tensor {
     /// The tensor as a constant.
     pub fn to_constant(&self) -> Constant {
         fn bytes<T: Copy, const N: usize>(array: &ArrayD<T>, encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-            array.iter().flat_map(|&element| encode(element)).collect()
+            let mut bytes = Vec::with_capacity(array.len().saturating_mul(N));
+            array.iter().for_each(|&element| bytes.extend_from_slice(&encode(element)));
+            bytes
         }
         let bytes = match self {
             Self::Float32(array) => bytes(array, f32::to_le_bytes),
