@@ -145,7 +145,7 @@ impl Library {
         FunctionDefLibrary { function, ..FunctionDefLibrary::default() }
     }
 
-    fn find(&self, name: &str) -> Result<&FunctionDef> {
+    pub(super) fn find(&self, name: &str) -> Result<&FunctionDef> {
         let subject = || format!("function \"{name}\"");
         if self.functions.endless.contains(name) {
             return Err(Error::new(subject(), "it calls itself, or functions call each other too deeply"));

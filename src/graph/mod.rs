@@ -2,6 +2,7 @@
 //!
 //! `graph::import` fills it from a GraphDef, `slim` by building a network; everything after that is shared.
 
+pub mod argument_readers;
 pub mod attr;
 pub mod axis;
 pub mod branches;

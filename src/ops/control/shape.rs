@@ -6,6 +6,7 @@
 use crate::error::Result;
 use crate::graph::{Argument, Attr, Graph, Node, Shape, TensorRef, TensorType};
 use crate::ops::infer::Inputs;
+use crate::ops::lists::shape::is_written;
 use crate::tensor::DType;
 
 /// The most times that a loop's body is built until the types of its loop variables do not change any more.
@@ -77,6 +78,7 @@ pub fn while_loop(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
             }
             let before = types.get(index).ok_or_else(|| node.error("its body computes too many tensors"))?;
             let shape = match is_list(index) {
+                true if is_written(graph, node.inputs[index]) => before.shape.union(&result.shape),
                 true => written_list(&before.shape, &result.shape),
                 false => join(before, result).shape,
             };
@@ -108,8 +110,8 @@ fn join(a: &TensorType, b: &TensorType) -> TensorType {
     TensorType::new(a.dtype, a.shape.union(&b.shape))
 }
 
-/// The type of a list before each iteration that writes to it. Its elements have one shape, which is known as soon as the
-/// first element is written.
+/// The type of a list before each iteration that writes to it, if nothing is written before the loop. What is known of its elements'
+/// shape then is declared; the rest is known as soon as the first element is written.
 fn written_list(before: &Shape, after: &Shape) -> Shape {
     match (before.dims(), after.dims()) {
         (None, _) => after.clone(),

@@ -170,6 +170,9 @@ fn write(
 /// An element after the last one.
 pub fn push_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (list, item) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    if let Some(of) = cx.rows(list).cloned() {
+        return rows::push_back(cx, node, &of);
+    }
     let name = cx.in_tensorflow_layout(list)?;
     let item = element_of_one(cx, node, item)?;
     if has_known_elements(cx.shape(list)) {
@@ -186,7 +189,11 @@ pub fn push_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 /// The list without its last element, and that element.
 pub fn pop_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    let list = cx.input_of(node, 0)?;
+    if let Some(of) = cx.rows(list).cloned() {
+        return rows::pop_back(cx, node, &of);
+    }
+    let list = cx.in_tensorflow_layout(list)?;
     let [rest, last] = [0, 1].map(|port| node.output(port));
     let bounds =
         [("starts", 0), ("ends", -1), ("axes", 0)].map(|(what, value)| cx.vector(node, what, &[value]));

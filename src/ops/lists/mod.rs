@@ -2,6 +2,7 @@
 
 pub mod elements;
 pub mod eval;
+pub mod kept_as;
 pub mod lower;
 pub mod parts;
 pub mod reserve;
@@ -30,7 +31,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::concat)
         .lower(parts::concat, &["Reshape"])
         .eval(eval::concat)
-        .note("elements of one shape, or the parts of a tensor"),
+        .note("where the list is also stacked or gathered, elements of one length that is known"),
     op("TensorListElementShape")
         .shape(shape::element_shape_of)
         .lower(lower::element_shape, &["Shape", "Slice", "Cast"])

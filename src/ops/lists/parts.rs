@@ -4,7 +4,7 @@
 
 use super::elements::elements_shape;
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Rows, Value};
 use crate::lower::steps::Steps;
@@ -24,7 +24,7 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.set(node.into(), Value::Computed { name: values, layout });
         return Ok(());
     }
-    if element(cx.shape(input)).dim(0).is_none() {
+    if element(cx.shape(input)).dim(0).is_none() && !are_of_one_tensor(cx, input) {
         let problem = "the lengths of the elements that it joins are not known, and may not be equal";
         return Err(node.error(problem).advice(cx.shape_advice(input)));
     }
@@ -45,6 +45,19 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(lengths, "Expand", vec![rows, count], Layout::tensorflow(1), vec![]);
     }
     Ok(())
+}
+
+/// Whether all elements of a list come from one tensor, so that they have one shape. The parts that are not equal are rows.
+fn are_of_one_tensor(cx: &Lowering<'_>, list: TensorRef) -> bool {
+    let made = cx.producer(cx.origin(list));
+    match made.op.as_str() {
+        "TensorListFromTensor" | "TensorListScatter" | "TensorListScatterV2" | "TensorListSplit" => true,
+        "TensorListScatterIntoExistingList" => {
+            let before = made.inputs.first().map(|&before| cx.producer(cx.origin(before)).op.as_str());
+            matches!(before, Some("TensorListReserve" | "EmptyTensorList"))
+        }
+        _ => false,
+    }
 }
 
 /// The parts of a tensor: a list of rows if their lengths are not the same.

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::kept_as::with_parts;
 use super::lower::vector_of;
 use super::rows;
 use crate::error::Result;
@@ -21,7 +22,13 @@ const MAX_STEPS: usize = 16;
 
 /// A list without elements.
 pub fn empty(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    zeros(cx, node, Some(0))
+    match with_parts(cx, node.into()) {
+        Some(written) => {
+            let none = cx.vector(node, "none", &[0]);
+            rows::none_written(cx, node, &written, none)
+        }
+        None => zeros(cx, node, Some(0)),
+    }
 }
 
 /// Zeros, as many as are reserved.
@@ -34,6 +41,9 @@ pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
                 Err(error.advice("choose outputs before it, or inputs after it"))
             }
         };
+    }
+    if let Some(written) = with_parts(cx, node.into()) {
+        return rows::reserve(cx, node, &written);
     }
     let count = cx.known_integers(node, 1)?.and_then(|count| count.first().copied());
     zeros(cx, node, count)

@@ -63,9 +63,20 @@ fn refused(node: NodeRef<'_>) -> Error {
 
 /// As many elements without values as are reserved. `written` is the type of the list after the first write.
 pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>, written: &TensorType) -> Result<()> {
+    let count = vector_of(cx, node, 1)?;
+    none_written(cx, node, written, count)
+}
+
+/// So many elements without values, a vector of one number.
+pub fn none_written(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    written: &TensorType,
+    count: String,
+) -> Result<()> {
     let dims = written.shape.dims().unwrap_or_default();
     let inner: Vec<i64> = dims.iter().skip(2).map(|dim| dim.map_or(1, |dim| dim as i64)).collect();
-    let (zero, count) = (zero(cx, node, written.dtype)?, vector_of(cx, node, 1)?);
+    let zero = zero(cx, node, written.dtype)?;
     let mut steps = Steps { cx, node };
     let (shape, one, none) = (steps.ints(&[&[0], &inner[..]].concat()), steps.ints(&[1]), steps.int(0));
     let values = steps.op("Expand", &[&zero, &shape]);
@@ -76,17 +87,39 @@ pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>, written: &TensorType) -
 }
 
 /// Where an element begins and ends; its index is a vector of one number.
-fn bounds(steps: &mut Steps<'_, '_, '_>, rows: &Rows, index: &String) -> [String; 2] {
+fn bounds(steps: &mut Steps<'_, '_, '_>, splits: &String, index: &String) -> [String; 2] {
     let one = steps.ints(&[1]);
     let next = steps.op("Add", &[index, &one]);
-    [index, &next].map(|place| steps.op("Gather", &[&rows.splits, place]))
+    [index, &next].map(|place| steps.op("Gather", &[splits, place]))
+}
+
+/// Where the elements begin in a list that has an element at this index: without values if it was too short.
+fn grown_to(steps: &mut Steps<'_, '_, '_>, rows: &Rows, index: &String) -> String {
+    let (one, none) = (steps.ints(&[1]), steps.ints(&[0]));
+    let needed = steps.op("Add", &[index, &one]);
+    let count = length(steps, rows);
+    let more = steps.op("Sub", &[&needed, &count]);
+    let more = steps.op("Max", &[&more, &none]);
+    let last = steps.part(&rows.splits, 0, -1, i64::MAX);
+    let added = steps.op("Expand", &[&last, &more]);
+    steps.op_with("Concat", &[&rows.splits, &added], "axis", 0)
+}
+
+/// The values of a list whose elements have the shape of another one behind their first axis.
+fn values_like(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows, item: &String) -> Result<String> {
+    let list = cx.shape(cx.input_of(node, 0)?);
+    let has_known_rows = list.dims().is_some_and(|dims| dims.iter().skip(2).all(Option::is_some));
+    Ok(match has_known_rows {
+        true => rows.values.clone(),
+        false => stretched(&mut Steps { cx, node }, &rows.values, item, list.rank().is_some()),
+    })
 }
 
 /// The element at an index.
 pub fn get_item(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result<()> {
     let index = vector_of(cx, node, 1)?;
     let mut steps = Steps { cx, node };
-    let [start, end] = bounds(&mut steps, rows, &index);
+    let [start, end] = bounds(&mut steps, &rows.splits, &index);
     let first = steps.ints(&[0]);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "Slice", vec![rows.values.clone(), start, end, first], layout, vec![]);
@@ -96,30 +129,59 @@ pub fn get_item(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result
 /// The list with another element at an index.
 pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result<()> {
     let item: TensorRef = cx.input_of(node, 2)?;
-    if node.bool("resize_if_index_out_of_bounds", false) || cx.shape(item).rank() == Some(0) {
+    if cx.shape(item).rank() == Some(0) {
         return Err(refused(node));
     }
-    let list = cx.shape(cx.input_of(node, 0)?);
     let (item, index) = (cx.in_tensorflow_layout(item)?, vector_of(cx, node, 1)?);
+    let values = values_like(cx, node, rows, &item)?;
     let mut steps = Steps { cx, node };
-    let [start, end] = bounds(&mut steps, rows, &index);
-    let (none, all) = (steps.ints(&[0]), steps.ints(&[i64::MAX]));
-    let has_known_rows = list.dims().is_some_and(|dims| dims.iter().skip(2).all(Option::is_some));
-    let values = match has_known_rows {
-        true => rows.values.clone(),
-        false => stretched(&mut steps, &rows.values, &item, list.rank().is_some()),
+    let splits = match node.bool("resize_if_index_out_of_bounds", false) {
+        true => grown_to(&mut steps, rows, &index),
+        false => rows.splits.clone(),
     };
+    let [start, end] = bounds(&mut steps, &splits, &index);
+    let (none, all) = (steps.ints(&[0]), steps.ints(&[i64::MAX]));
     let before = steps.op("Slice", &[&values, &none, &start, &none]);
     let after = steps.op("Slice", &[&values, &end, &all, &none]);
     let values = steps.op_with("Concat", &[&before, &item, &after], "axis", 0);
     // The elements behind it move by as much as the new one is longer.
     let (new, old) = (steps.length(&item, 0), steps.op("Sub", &[&end, &start]));
     let more = steps.op("Sub", &[&new, &old]);
-    let count = steps.op("Shape", &[&rows.splits]);
+    let count = steps.op("Shape", &[&splits]);
     let places = steps.positions(&count);
     let is_behind = steps.op("Greater", &[&places, &index]);
     let moved = steps.op("Where", &[&is_behind, &more, &none]);
-    let splits = steps.op("Add", &[&rows.splits, &moved]);
+    let splits = steps.op("Add", &[&splits, &moved]);
+    cx.set(node.into(), Value::Rows(Rows { values, splits }));
+    Ok(())
+}
+
+/// The list with another element after the last one.
+pub fn push_back(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result<()> {
+    let item = cx.input_of(node, 1)?;
+    if cx.shape(item).rank() == Some(0) {
+        return Err(refused(node));
+    }
+    let item = cx.in_tensorflow_layout(item)?;
+    let values = values_like(cx, node, rows, &item)?;
+    let mut steps = Steps { cx, node };
+    let values = steps.op_with("Concat", &[&values, &item], "axis", 0);
+    let end = steps.length(&values, 0);
+    let splits = steps.op_with("Concat", &[&rows.splits, &end], "axis", 0);
+    cx.set(node.into(), Value::Rows(Rows { values, splits }));
+    Ok(())
+}
+
+/// The list without its last element, and that element.
+pub fn pop_back(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result<()> {
+    let mut steps = Steps { cx, node };
+    let (none, all) = (steps.ints(&[0]), steps.ints(&[i64::MAX]));
+    let splits = steps.part(&rows.splits, 0, 0, -1);
+    let start = steps.part(&splits, 0, -1, i64::MAX);
+    let values = steps.op("Slice", &[&rows.values, &none, &start, &none]);
+    let last = node.output(1);
+    let layout = Layout::tensorflow_of(steps.cx.shape(last));
+    cx.emit(last, "Slice", vec![rows.values.clone(), start, all, none], layout, vec![]);
     cx.set(node.into(), Value::Rows(Rows { values, splits }));
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! of its handle.
 
 use crate::error::Result;
-use crate::graph::partial::Length;
-use crate::graph::{Attr, Node, Shape, TensorType};
+use crate::graph::partial::{Length, origin};
+use crate::graph::{Attr, Graph, Node, Shape, TensorRef, TensorType};
 use crate::ops::control::shape::refined;
 use crate::ops::infer::{Inputs, declared_type, one};
 use crate::ops::sparse::shape::ragged::ragged_rank;
@@ -38,6 +38,23 @@ fn described_element(inputs: &Inputs<'_>, index: usize) -> Result<Shape> {
 /// The shape of a list's elements.
 pub fn element(list: &Shape) -> Shape {
     list.dims().map_or(Shape::UNKNOWN, |dims| Shape::new(dims.iter().skip(1).copied().collect()))
+}
+
+/// Ops that write elements to a list, which is their first input.
+const WRITES: &[&str] =
+    &["TensorListPushBack", "TensorListScatter", "TensorListScatterIntoExistingList", "TensorListSetItem"];
+
+/// Whether elements have been written to a list: their shape is the one that it has, as far as it is known.
+pub fn is_written(graph: &Graph, list: TensorRef) -> bool {
+    WRITES.contains(&graph.node(origin(graph, list).node).op.as_str())
+}
+
+/// The shape of a list's elements after another one of this shape is written, as far as they have one shape. Before the first one, what
+/// is known of the list is what its op declares, and all elements have that.
+fn after_write(inputs: &Inputs<'_>, written: &Shape) -> Result<Shape> {
+    let before = element(inputs.shape(0)?);
+    let has_others = inputs.node.inputs.first().is_some_and(|&list| is_written(inputs.graph, list));
+    Ok(if has_others { before.union(written) } else { refined(&before, written) })
 }
 
 /// The shape of a list of `length` elements of this shape.
@@ -87,7 +104,7 @@ pub fn get_item(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
 pub fn set_item(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let list = inputs.shape(0)?;
     let grows = node.bool("resize_if_index_out_of_bounds", false);
-    let element = refined(&element(list), inputs.shape(2)?);
+    let element = after_write(inputs, inputs.shape(2)?)?;
     one(held(inputs, 2)?, list_of(list.dim(0).filter(|_| !grows), &element))
 }
 
@@ -100,7 +117,7 @@ pub fn stack(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 
 pub fn push_back(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     let list = inputs.shape(0)?;
-    let element = refined(&element(list), inputs.shape(1)?);
+    let element = after_write(inputs, inputs.shape(1)?)?;
     one(inputs.dtype(0)?, list_of(list.dim(0).map(|length| length + 1), &element))
 }
 
@@ -133,7 +150,7 @@ pub fn scatter(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
 
 pub fn scatter_into(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let (dtype, list) = (held(inputs, 1)?, inputs.shape(0)?);
-    let element = refined(&element(list), &element(inputs.shape(1)?));
+    let element = after_write(inputs, &element(inputs.shape(1)?))?;
     let length = match node.bool("resize_if_index_out_of_bounds", true) {
         false => list.dim(0),
         true => list.dim(0).zip(inputs.integers(2)?).map(|(length, indices)| {
