@@ -21,6 +21,22 @@ def joined(axes, **options):
     return build
 
 
+def joined_of_open(shape, axes, **options):
+    """Strings of an open shape, along axes that are known, or an input if `axes` is a list of feeds."""
+
+    def build():
+        x = tf.placeholder(tf.string, shape)
+        many = np.array([f"{index % 7}" * (index % 3) for index in range(40)], object).reshape(20, 2)
+        texts = [letters, many]
+        if isinstance(axes, tuple):
+            return [x], [tf.raw_ops.ReduceJoin(inputs=x, reduction_indices=np.array(axes, np.int32), **options)], [[text] for text in texts]
+        named = tf.placeholder(tf.int32, [None])
+        joined = tf.raw_ops.ReduceJoin(inputs=x, reduction_indices=named, **options)
+        return [x, named], [joined], [[text, along] for text in texts for along in axes]
+
+    return build
+
+
 def joined_constant():
     x = tf.placeholder(tf.string, [])
     words = tf.constant([[["a", "b", "c"], ["d", "e", "f"]], [["g", "h", "i"], ["j", "k", "l"]]])
@@ -82,6 +98,11 @@ def graphs():
         name = "_".join(map(str, axes)).replace("-", "minus_") or "nothing"
         yield f"reduce_join_{name}", joined(axes, separator=", ")
         yield f"reduce_join_{name}_kept", joined(axes, keep_dims=True)
+    for shape, name in (([None, None], "open_lengths"), (None, "open_rank")):
+        yield f"reduce_join_of_{name}", joined_of_open(shape, (0,), separator=", ")
+        yield f"reduce_join_of_{name}_kept", joined_of_open(shape, (-1, 0), keep_dims=True)
+        yield f"reduce_join_of_{name}_and_axes", joined_of_open(shape, [[0], [0, -1], []], separator="-")
+        yield f"reduce_join_of_{name}_and_axes_kept", joined_of_open(shape, [[1], [-1, 0]], keep_dims=True)
     for name, delimiter in (("spaces", " "), ("commas", ",")):
         for skip_empty in (True, False):
             yield f"string_split_{name}{'' if skip_empty else '_with_empty'}", split(delimiter, skip_empty)

@@ -44,10 +44,8 @@ pub const OPS: &[Op] = &[
         .note(OF_CONSTANTS),
     op("ReduceJoin")
         .shape(shape::reduce_join)
-        .lower(lower::text::reduce_join, &["Slice", "StringConcat"])
-        .constants(&[("reduction_indices", "the model has a node for each of the strings that it joins")])
-        .since(20)
-        .note("axes of known lengths"),
+        .lower(lower::join::reduce_join, &["Slice", "StringConcat", "Loop"])
+        .since(20),
     op("RegexFullMatch")
         .also(&["StaticRegexFullMatch"])
         .shape(shape::matches)

@@ -41,12 +41,23 @@ pub fn split(_: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
 /// The strings along axes become one.
 pub fn reduce_join(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let (shape, axes) = (inputs.shape(0)?, inputs.integers(1)?);
-    let (Some(dims), Some(axes)) = (shape.dims(), axes) else {
+    let keeps = node.bool("keep_dims", false);
+    let Some(dims) = shape.dims() else {
         return Ok(vec![TensorType::new(DType::String, Shape::UNKNOWN)]);
+    };
+    let Some(axes) = axes else {
+        // An axis that is named twice is an error.
+        let joined = match inputs.shape(1)?.dims() {
+            _ if keeps => Some(0),
+            Some([]) => Some(1),
+            Some([count]) => *count,
+            _ => None,
+        };
+        let rank = joined.and_then(|joined| dims.len().checked_sub(joined));
+        return Ok(vec![TensorType::new(DType::String, rank.map_or(Shape::UNKNOWN, Shape::of_rank))]);
     };
     let axes: Vec<usize> =
         axes.iter().map(|&axis| inputs.checked_axis(axis, dims.len())).collect::<Result<_>>()?;
-    let keeps = node.bool("keep_dims", false);
     let length = |axis: usize| match (axes.contains(&axis), keeps) {
         (false, _) => Some(dims[axis]),
         (true, true) => Some(Some(1)),

@@ -1,3 +1,4 @@
 pub mod digits;
+pub mod join;
 pub mod tables;
 pub mod text;

@@ -14,7 +14,7 @@ use crate::lower::emit::zeros_are_lengths;
 use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::ops::sparse::lower::sparse::emit_kept;
-use crate::tensor::{Constant, DType, Inline, element_count};
+use crate::tensor::{Constant, DType, Inline};
 
 /// The first operator set with StringConcat.
 const JOINS_TEXTS: i64 = 20;
@@ -193,76 +193,6 @@ pub fn split_at_delimiter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
         is_part = steps.op("And", &[&is_part, &has_text]);
     }
     emit_kept(&mut steps, &is_part, &parts, Some(2));
-    Ok(())
-}
-
-/// The most strings that are joined to one.
-const MOST_JOINED: usize = 256;
-
-/// The strings along axes, one after the other. Those along the first axis that is named are joined first.
-pub fn reduce_join(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let input = cx.input_of(node, 0)?;
-    let rank = cx.rank(node, input)?;
-    let mut axes = vec![];
-    for axis in cx.integers(node, 1, "axes")? {
-        let axis = node.axis(axis, rank)?;
-        if axes.contains(&axis) {
-            return Err(node.error(format!("it names axis {axis} more than once")));
-        }
-        axes.push(axis);
-    }
-    let lengths: Option<Vec<usize>> = axes.iter().map(|&axis| cx.shape(input).dim(axis)).collect();
-    let Some(count) = lengths.and_then(|lengths| element_count(&lengths)) else {
-        let error = node.error("the lengths of the axes that it joins are not known");
-        return Err(error.advice(cx.shape_advice(input)));
-    };
-    if axes.is_empty() {
-        return cx.alias(node.into(), input);
-    }
-    if count > MOST_JOINED {
-        return Err(node.error(format!("it joins {count} strings, and up to {MOST_JOINED} are converted")));
-    }
-    let separator = node.text("separator").unwrap_or_default().to_owned();
-    let name = cx.in_tensorflow_layout(input)?;
-    let kept: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).collect();
-    let order: Vec<i64> = axes.iter().rev().chain(&kept).map(|&axis| axis as i64).collect();
-    let mut steps = Steps { cx, node };
-    let shape = steps.op("Shape", &[&name]);
-    let kept_axes: Vec<i64> = kept.iter().map(|&axis| axis as i64).collect();
-    let kept_axes = steps.ints(&kept_axes);
-    let rest = steps.op_with("Gather", &[&shape, &kept_axes], "axis", 0);
-    let leading = steps.ints(&[count as i64]);
-    let shape = steps.op_with("Concat", &[&leading, &rest], "axis", 0);
-    let moved = if order.is_sorted() { name } else { steps.transpose(&name, &order) };
-    let moved = steps.cx.reshaped(node, "rows", moved, shape);
-    // ONNX Runtime gathers the first string of a row alone.
-    let part = |steps: &mut Steps<'_, '_, '_>, index: usize| {
-        let row = steps.part(&moved, 0, index as i64, index as i64 + 1);
-        steps.cx.reshaped(node, "row", row, rest.clone())
-    };
-    let mut joined = match count {
-        0 => {
-            let nothing = text(steps.cx, node, "nothing", b"");
-            steps.op("Expand", &[&nothing, &rest])
-        }
-        _ => part(&mut steps, 0),
-    };
-    for index in 1..count {
-        if !separator.is_empty() {
-            let separator = text(steps.cx, node, "separator", separator.as_bytes());
-            joined = steps.op("StringConcat", &[&joined, &separator]);
-        }
-        let next = part(&mut steps, index);
-        joined = steps.op("StringConcat", &[&joined, &next]);
-    }
-    if node.bool("keep_dims", false) {
-        axes.sort_unstable();
-        let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
-        let axes = steps.ints(&axes);
-        joined = steps.op("Unsqueeze", &[&joined, &axes]);
-    }
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "Identity", vec![joined], layout, vec![]);
     Ok(())
 }
 
