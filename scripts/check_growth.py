@@ -170,8 +170,45 @@ def batch_norms(count):
     return parts + norms + node("y", "Exp", [f"n{count // 4}"])
 
 
+def function(name, arguments, results, nodes):
+    """A function of a library. Arguments are names and types; so are results, each with the tensor that it is."""
+    signature = "".join(f'input_arg {{ name: "{argument}" type: {dtype} }} ' for argument, dtype in arguments)
+    signature += "".join(f'output_arg {{ name: "{result}" type: {dtype} }} ' for result, dtype, _ in results)
+    returned = "".join(f'ret {{ key: "{result}" value: "{tensor}" }} ' for result, _, tensor in results)
+    return f'function {{ signature {{ name: "{name}" {signature} }} {nodes} {returned} }}\n'
+
+
+def lists(count):
+    """A loop that writes parts of a tensor to many lists, which are joined after it."""
+    count //= 20
+    a_type, of = (lambda key, dtype: f' attr {{ key: "{key}" value {{ type: {dtype} }} }}'), {"of": "node_def"}
+    inside = lambda text: text.replace("node {", "node_def {")
+    element, shape = a_type("element_dtype", "DT_FLOAT"), a_type("shape_type", "DT_INT32")
+    arguments = [("i", "DT_INT32"), ("x", "DT_FLOAT"), *((f"l{k}", "DT_VARIANT") for k in range(count))]
+    less = node("less", "Less", ["i", "four:output:0"], a_type("T", "DT_INT32"), **of)
+    goes_on = inside(constant("four", 4, dtype="DT_INT32")) + less
+    body = inside(constant("one", 1, dtype="DT_INT32")) + node("next", "AddV2", ["i", "one:output:0"], a_type("T", "DT_INT32"), **of)
+    body += inside(constant("none", 0, [1], "DT_INT32")) + node("end", "ExpandDims", ["i", "none:output:0"], a_type("T", "DT_INT32"), **of)
+    begin, steps = "none:output:0", inside(constant("ones", 1, [1], "DT_INT32"))
+    part = a_type("T", "DT_FLOAT") + a_type("Index", "DT_INT32")
+    body += steps + node("part", "StridedSlice", ["x", begin, "end:output:0", "ones:output:0"], part, **of)
+    body += "".join(node(f"s{k}", "TensorListSetItem", [f"l{k}", "i", "part:output:0"], element, **of) for k in range(count))
+    results = [("i_", "DT_INT32", "next:z:0"), ("x_", "DT_FLOAT", "x"), *((f"l{k}_", "DT_VARIANT", f"s{k}:output_handle:0") for k in range(count))]
+    library = function("goes_on", arguments, [("go", "DT_BOOL", "less:z:0")], goes_on) + function("body", arguments, results, body)
+    text = placeholder("x", "DT_FLOAT", 9, 4) + constant("zero", 0, dtype="DT_INT32") + constant("any", -1, dtype="DT_INT32")
+    text += constant("four", 4, dtype="DT_INT32") + constant("lengths", 0, [0], "DT_INT64").replace("int_val: 0 ", "")
+    text += "".join(node(f"r{k}", "TensorListReserve", ["any", "four"], element + shape) for k in range(count))
+    types = " ".join(f"type: {dtype}" for _, dtype in arguments)
+    calls = f'attr {{ key: "T" value {{ list {{ {types} }} }} }}'
+    calls += "".join(f' attr {{ key: "{key}" value {{ func {{ name: "{name}" }} }} }}' for key, name in (("cond", "goes_on"), ("body", "body")))
+    text += node("loop", "While", ["zero", "x", *(f"r{k}" for k in range(count))], calls)
+    text += "".join(node(f"c{k}", "TensorListConcatV2", [f"loop:{k + 2}", "any", "lengths"], element + shape) for k in range(count))
+    total = node("y", "AddN", [f"c{k}" for k in range(count)], FLOAT + integer("N", count))
+    return text + total + f"library {{ {library} }}\n"
+
+
 CASES = [
-    chain, forwarded, sums, fan, reads, outputs, functions, conditionals, deciders, controls, concats, inputs, results, probabilities, reductions, batch_norms
+    chain, forwarded, sums, fan, reads, outputs, functions, conditionals, deciders, controls, concats, inputs, results, probabilities, reductions, batch_norms, lists
 ]
 
 

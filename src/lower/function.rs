@@ -5,6 +5,8 @@
 //! once in the whole model: ONNX demands single assignment across nested graphs
 //! (<https://onnx.ai/onnx/repo-docs/IR.html>).
 
+use hashbrown::HashMap;
+
 use super::Layout;
 use super::context::{Lowering, Rows, Value};
 use super::model_io::{read_nodes, retain};
@@ -25,11 +27,18 @@ pub struct BuiltFunction {
     graph: Graph,
     /// The nodes of the arguments that are read, each with the argument's index.
     arguments: Vec<(usize, NodeId)>,
+    /// The indices of the arguments by their nodes.
+    indices: HashMap<NodeId, usize>,
     /// The tensors that it returns.
     pub results: Vec<TensorRef>,
 }
 
 impl BuiltFunction {
+    fn new(graph: Graph, arguments: Vec<(usize, NodeId)>, results: Vec<TensorRef>) -> Self {
+        let indices = arguments.iter().map(|&(index, node)| (node, index)).collect();
+        Self { graph, arguments, indices, results }
+    }
+
     /// Its nodes.
     pub fn graph(&self) -> &Graph {
         &self.graph
@@ -37,8 +46,7 @@ impl BuiltFunction {
 
     /// The index of the argument that a tensor of the function is, past what forwards it.
     pub fn argument(&self, tensor: TensorRef) -> Option<usize> {
-        let node = self.graph.origin(tensor).node;
-        self.arguments.iter().find(|(_, argument)| *argument == node).map(|(index, _)| *index)
+        self.indices.get(&self.graph.origin(tensor).node).copied()
     }
 
     /// The indices of the arguments that its results depend on.
@@ -50,11 +58,7 @@ impl BuiltFunction {
     pub fn returning(&self, results: &[TensorRef]) -> Self {
         let (graph, moved) = self.graph.clone().pruned_to(results);
         let argument = |&(index, node): &(usize, NodeId)| Some((index, moved.tensor(node.into())?.node));
-        Self {
-            arguments: self.arguments.iter().filter_map(argument).collect(),
-            results: moved.tensors(results),
-            graph,
-        }
+        Self::new(graph, self.arguments.iter().filter_map(argument).collect(), moved.tensors(results))
     }
 }
 
@@ -107,7 +111,7 @@ impl<'a> Lowering<'a> {
         let moved = moved.then(in_pruned);
         let read = arguments.iter().enumerate();
         let read = read.filter_map(|(index, &argument)| Some((index, moved.tensor(argument)?.node)));
-        Ok(BuiltFunction { arguments: read.collect(), results: moved.tensors(&results), graph })
+        Ok(BuiltFunction::new(graph, read.collect(), moved.tensors(&results)))
     }
 
     /// A scope that no node of the graph is in.

@@ -1,9 +1,9 @@
 //! What is known of a loop before it runs: how often its body runs, and which lists it only writes, one element after the other.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::graph::partial::Length;
-use crate::graph::{Graph, NodeRef, TensorRef};
+use crate::graph::{Graph, NodeId, NodeRef, TensorRef};
 use crate::lower::context::Lowering;
 use crate::lower::function::BuiltFunction;
 use crate::lower::steps::Steps;
@@ -136,7 +136,8 @@ impl Loop<'_> {
 
     /// The lists that are written in order from their beginning, and not read.
     pub fn written_lists(&self, cx: &Lowering<'_>, trips: Option<&TripCount>) -> Vec<WrittenList> {
-        let found = self.changed.iter().filter_map(|&variable| self.written_list(cx, trips, variable));
+        let uses = Uses::new(self.body);
+        let found = self.changed.iter().filter_map(|&variable| self.written_list(cx, trips, &uses, variable));
         found.collect()
     }
 
@@ -144,6 +145,7 @@ impl Loop<'_> {
         &self,
         cx: &Lowering<'_>,
         trips: Option<&TripCount>,
+        uses: &Uses,
         variable: usize,
     ) -> Option<WrittenList> {
         let graph = self.body.graph();
@@ -160,16 +162,10 @@ impl Loop<'_> {
             && graph.tensor_type(element).dtype != DType::String
             && graph.shape(element).rank().is_some();
         // The argument and the written list are read by the write and the result alone, past what forwards them.
-        let readers = graph.nodes().filter(|(id, node)| {
-            let reads = |&input: &TensorRef| {
-                self.body.argument(input) == Some(variable) || graph.origin(input) == result
-            };
-            *id != result.node && node.forwarded(0).is_none() && node.inputs.iter().any(reads)
+        let is_read = [graph.origin(list), result].iter().any(|&tensor| {
+            uses.readers(tensor).any(|reader| reader != result.node)
+                || uses.results(tensor).any(|index| index != variable)
         });
-        let is_result = |(index, &other): (usize, &TensorRef)| {
-            index == variable || graph.origin(other) != result && self.body.argument(other) != Some(variable)
-        };
-        let is_read = readers.count() > 0 || !self.body.results.iter().enumerate().all(is_result);
         let before = cx.producer(cx.origin(self.node.inputs[variable]));
         let rest = match (before.op.as_str(), start) {
             ("TensorListReserve", 0) => {
@@ -188,16 +184,54 @@ impl Loop<'_> {
     /// `read` are variables that the condition reads.
     pub fn needed(&self, cx: &Lowering<'_>, results: &[TensorRef], read: &HashSet<usize>) -> Vec<usize> {
         let is_used = |&variable: &usize| cx.is_used(self.node.output(variable)) || read.contains(&variable);
-        let mut open: Vec<usize> = self.changed.iter().copied().filter(is_used).collect();
-        let mut needed = HashSet::new();
-        while let Some(variable) = open.pop() {
-            if needed.insert(variable)
-                && let Some(&result) = results.get(variable)
+        let graph = self.body.graph();
+        let mut needed: HashSet<usize> = self.changed.iter().copied().filter(is_used).collect();
+        let result = |variable: usize| results.get(variable).map(|result| result.node);
+        let mut open: Vec<NodeId> = needed.iter().filter_map(|&variable| result(variable)).collect();
+        let mut seen = HashSet::new();
+        while let Some(node) = open.pop() {
+            if !seen.insert(node) {
+                continue;
+            }
+            open.extend(graph.node(node).inputs.iter().map(|input| input.node));
+            if let Some(variable) = self.body.argument(node.into())
+                && needed.insert(variable)
             {
-                open.extend(self.body.returning(&[result]).read_arguments());
+                open.extend(result(variable));
             }
         }
         self.changed.iter().copied().filter(|variable| needed.contains(variable)).collect()
+    }
+}
+
+/// What reads the tensors of a loop's body, past what forwards them.
+struct Uses {
+    readers: HashMap<TensorRef, Vec<NodeId>>,
+    /// The indices of the results that each tensor is.
+    results: HashMap<TensorRef, Vec<usize>>,
+}
+
+impl Uses {
+    fn new(body: &BuiltFunction) -> Self {
+        let graph = body.graph();
+        let (mut readers, mut results) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for (id, node) in graph.nodes().filter(|(_, node)| node.forwarded(0).is_none()) {
+            for &input in &node.inputs {
+                readers.entry(graph.origin(input)).or_default().push(id);
+            }
+        }
+        for (index, &result) in body.results.iter().enumerate() {
+            results.entry(graph.origin(result)).or_default().push(index);
+        }
+        Self { readers, results }
+    }
+
+    fn readers(&self, tensor: TensorRef) -> impl Iterator<Item = NodeId> {
+        self.readers.get(&tensor).into_iter().flatten().copied()
+    }
+
+    fn results(&self, tensor: TensorRef) -> impl Iterator<Item = usize> {
+        self.results.get(&tensor).into_iter().flatten().copied()
     }
 }
 
