@@ -58,6 +58,11 @@ impl Layers {
             return None;
         }
         let states: Vec<Next> = of.changed.iter().filter_map(|&variable| reading.next(variable)).collect();
+        // A cell has at most two states and a product of matrices: other loops may have thousands of variables.
+        let products = of.body.graph().nodes().filter(|(_, node)| node.op == "MatMul").count();
+        if states.len().div_ceil(2) > products {
+            return None;
+        }
         let cells = reading.cells(&states);
         let list = reading.list(cells.first()?.input)?;
         let mut outputs = vec![];
