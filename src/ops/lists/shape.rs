@@ -54,7 +54,20 @@ pub fn is_written(graph: &Graph, list: TensorRef) -> bool {
 fn after_write(inputs: &Inputs<'_>, written: &Shape) -> Result<Shape> {
     let before = element(inputs.shape(0)?);
     let has_others = inputs.node.inputs.first().is_some_and(|&list| is_written(inputs.graph, list));
-    Ok(if has_others { before.union(written) } else { refined(&before, written) })
+    Ok(match (before.dims(), written.dims()) {
+        _ if has_others => before.union(written),
+        (Some(a), Some(b)) if a.len() == b.len() => Shape::new(a.iter().zip(b).map(one_of).collect()),
+        (Some(_), Some(_)) => Shape::UNKNOWN,
+        _ => refined(&before, written),
+    })
+}
+
+/// The length of an axis that is known of some elements and of another one.
+fn one_of((before, written): (&Option<usize>, &Option<usize>)) -> Option<usize> {
+    match (before, written) {
+        (Some(before), Some(written)) if before != written => None,
+        _ => before.or(*written),
+    }
 }
 
 /// The shape of a list of `length` elements of this shape.
