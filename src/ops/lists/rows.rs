@@ -6,7 +6,7 @@
 //! Sources: `RaggedTensorToVariant` and `RaggedTensorFromVariant` in `tensorflow/core/ops/ragged_conversion_ops.cc`; `tf.map_fn` in
 //! TensorFlow's API documentation.
 
-use super::elements::stretched;
+use super::elements::{elements_shape, stretched};
 use super::lower::vector_of;
 use super::reserve::zero;
 use crate::error::{Error, Result};
@@ -17,6 +17,9 @@ use crate::lower::steps::Steps;
 use crate::ops::sparse::lower::ragged::rows_at;
 use crate::ops::sparse::shape::ragged::ragged_rank;
 use crate::tensor::DType;
+
+/// The first operator set whose Reshape makes no elements to no elements of any shape. Before it, they are broadcast.
+const ALLOWS_ZERO: i64 = 14;
 
 /// A ragged tensor as the list of its rows, or a tensor as an element of such a list.
 pub fn to_variant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -105,14 +108,21 @@ fn grown_to(steps: &mut Steps<'_, '_, '_>, rows: &Rows, index: &String) -> Strin
     steps.op_with("Concat", &[&rows.splits, &added], "axis", 0)
 }
 
-/// The values of a list whose elements have the shape of another one behind their first axis.
+/// The values of a list with the axes of another element behind their first one. Before the first element is written, there are no
+/// values, and these have any shape; after it, values of another shape cannot be joined.
 fn values_like(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows, item: &String) -> Result<String> {
     let list = cx.shape(cx.input_of(node, 0)?);
-    let has_known_rows = list.dims().is_some_and(|dims| dims.iter().skip(2).all(Option::is_some));
-    Ok(match has_known_rows {
-        true => rows.values.clone(),
-        false => stretched(&mut Steps { cx, node }, &rows.values, item, list.rank().is_some()),
-    })
+    if list.dims().is_some_and(|dims| dims.iter().skip(2).all(Option::is_some)) {
+        return Ok(rows.values.clone());
+    }
+    let has_rank = list.rank().is_some();
+    let mut steps = Steps { cx, node };
+    if steps.cx.opset() < ALLOWS_ZERO {
+        return Ok(stretched(&mut steps, &rows.values, item, has_rank));
+    }
+    let (count, inner) = (steps.length(&rows.values, 0), elements_shape(steps.cx, node, item));
+    let shape = steps.op_with("Concat", &[&count, &inner], "axis", 0);
+    Ok(cx.reshaped(node, "values", rows.values.clone(), shape))
 }
 
 /// The element at an index.
