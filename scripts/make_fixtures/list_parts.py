@@ -96,6 +96,24 @@ def equal_elements_that_are_stacked_and_read(x):
     return [elements.stack(), elements.read(2)]
 
 
+def lists_that_each_step_makes(x):
+    """A list that a step reads and returns, and that is stacked after the loop."""
+
+    def made(*items):
+        made = tf.raw_ops.TensorListReserve(element_shape=-1, num_elements=2, element_dtype=tf.float32)
+        for index, item in enumerate(items):
+            made = tf.raw_ops.TensorListSetItem(input_handle=made, index=index, item=item)
+        return made
+
+    def body(i, _, total):
+        made_here = made(x * 2, x * 3)
+        element = tf.raw_ops.TensorListGetItem(input_handle=made_here, index=i % 2, element_shape=-1, element_dtype=tf.float32)
+        return made_here, total + tf.reduce_sum(element)
+
+    last, total = repeat(3, body, made(x, x), 0.0)
+    return [tf.raw_ops.TensorListStack(input_handle=last, element_shape=-1, element_dtype=tf.float32), total]
+
+
 CASES = [
     joined_parts,
     joined_parts_of_a_growing_array,
@@ -109,8 +127,8 @@ CASES = [
     joined_elements_of_one_tensor,
     equal_elements_that_are_stacked_and_read,
 ]
-# TensorFlow 1 refuses a second write.
-OF_VERSION_2 = [a_part_written_twice]
+# TensorFlow 1 refuses a second write, and has no such lists.
+OF_VERSION_2 = [a_part_written_twice, lists_that_each_step_makes]
 
 
 def all_cases():

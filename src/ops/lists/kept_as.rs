@@ -23,6 +23,10 @@ pub fn with_parts(cx: &mut Lowering<'_>, list: TensorRef) -> Option<TensorType> 
         if !seen.insert(list) {
             continue;
         }
+        // What a function returns is read somewhere else.
+        if cx.is_output(list) {
+            return None;
+        }
         for (id, reader) in cx.readers(list) {
             let places = reader.inputs.iter().enumerate().filter(|&(_, &input)| input == list);
             for (index, _) in places {

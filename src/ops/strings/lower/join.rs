@@ -119,11 +119,10 @@ fn rows(
     Joined { strings, count, rest, kept }
 }
 
-/// The string at an index, a vector of one number. ONNX Runtime gathers the first string of a row alone.
-fn row(steps: &mut Steps<'_, '_, '_>, joined: &Joined, index: &String) -> String {
-    let (one, axis) = (steps.ints(&[1]), steps.ints(&[0]));
-    let next = steps.op("Add", &[index, &one]);
-    let row = steps.op("Slice", &[&joined.strings, index, &next, &axis]);
+/// The strings from an index up to the next one, vectors of one number. ONNX Runtime gathers the first string of a row alone.
+fn row(steps: &mut Steps<'_, '_, '_>, joined: &Joined, [index, next]: [&String; 2]) -> String {
+    let axis = steps.ints(&[0]);
+    let row = steps.op("Slice", &[&joined.strings, index, next, &axis]);
     steps.cx.reshaped(steps.node, "row", row, joined.rest.clone())
 }
 
@@ -140,20 +139,20 @@ fn separator(steps: &mut Steps<'_, '_, '_>) -> Option<String> {
 
 fn by_nodes(steps: &mut Steps<'_, '_, '_>, joined: &Joined, count: usize) -> String {
     let separator = separator(steps);
-    let mut rows = (0..count).map(|index| index as i64);
-    let mut at = |steps: &mut Steps<'_, '_, '_>| {
-        let index = rows.next()?;
-        let row = steps.part(&joined.strings, 0, index, index.saturating_add(1));
-        Some(steps.cx.reshaped(steps.node, "row", row, joined.rest.clone()))
-    };
-    let Some(mut result) = at(steps) else { return nothing(steps, joined) };
-    while let Some(next) = at(steps) {
-        if let Some(separator) = &separator {
-            result = steps.op("StringConcat", &[&result, separator]);
-        }
-        result = steps.op("StringConcat", &[&result, &next]);
+    let mut result: Option<String> = None;
+    for index in 0..count as i64 {
+        let bounds = [index, index + 1].map(|bound| steps.ints(&[bound]));
+        let row = row(steps, joined, bounds.each_ref());
+        result = Some(match (result, &separator) {
+            (None, _) => row,
+            (Some(before), None) => steps.op("StringConcat", &[&before, &row]),
+            (Some(before), Some(separator)) => {
+                let before = steps.op("StringConcat", &[&before, separator]);
+                steps.op("StringConcat", &[&before, &row])
+            }
+        });
     }
-    result
+    result.unwrap_or_else(|| nothing(steps, joined))
 }
 
 fn by_loop(steps: &mut Steps<'_, '_, '_>, joined: &Joined) -> Result<String> {
@@ -173,7 +172,8 @@ fn by_loop(steps: &mut Steps<'_, '_, '_>, joined: &Joined) -> Result<String> {
             let separator = steps.op("Reshape", &[&separator, &scalar]);
             before = steps.op("StringConcat", &[&before, &separator]);
         }
-        let row = row(steps, joined, &index);
+        let next = steps.op("Add", &[&index, &one]);
+        let row = row(steps, joined, [&index, &next]);
         Ok([steps.op("StringConcat", &[&before, &row])])
     })?;
     Ok(result)
