@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::support::command::{convert, fails};
 use crate::support::graph_text::node;
-use crate::support::onnx::execute;
+use crate::support::onnx::{execute, execute_all};
 
 const FLOAT: (&str, &str) = ("T", "type: DT_FLOAT");
 const ANY_RANK: &str = "unknown_rank: true";
@@ -210,6 +210,34 @@ fn the_handle_of_a_list_is_not_advised_as_an_input() {
     assert!(said.contains("the lengths of the elements that it joins are not known"), "{said}");
     assert!(said.contains("let the model begin at a tensor after it, with --inputs"), "{said}");
     assert!(!said.contains("list:0"), "{said}");
+}
+
+/// TensorFlow's lists of unknown elements may hold an element of length 1 beside a longer one, which is no copy of it.
+#[test]
+fn an_element_of_unknown_rank_is_not_broadcast_to_the_shape_of_another() {
+    let folder = TempDir::new().unwrap();
+    let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
+    let element = ("element_dtype", "type: DT_FLOAT");
+    let nodes = [
+        placeholder("a", "DT_FLOAT", ANY_RANK),
+        placeholder("b", "DT_FLOAT", ANY_RANK),
+        integers("any", &[], &[-1]),
+        integers("zero", &[], &[0]),
+        integers("one", &[], &[1]),
+        integers("two", &[], &[2]),
+        node("list", "TensorListReserve", &["any", "two"], &[element, ("shape_type", "type: DT_INT32")]),
+        node("first", "TensorListSetItem", &["list", "zero", "a"], &[element]),
+        node("both", "TensorListSetItem", &["first", "one", "b"], &[element]),
+        node("y", "TensorListGetItem", &["both", "zero", "any"], &[element]),
+    ];
+    fs::write(&graph, nodes.concat()).unwrap();
+    convert(&graph, &model, &["--outputs", "y:0"]);
+    let first_of = |a: &[f32], b: &[f32]| {
+        let inputs = [a, b].map(|values| (vec![values.len()], values.to_vec()));
+        std::panic::catch_unwind(|| execute_all(&model, &inputs))
+    };
+    assert_eq!(first_of(&[1.0, 2.0], &[3.0, 4.0]).unwrap(), [(vec![2], vec![1.0, 2.0])]);
+    assert!(first_of(&[1.0], &[3.0, 4.0]).is_err(), "the first element is not [1, 1]");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub fn elements_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &str) -> S
 }
 
 /// A list with at least as many axes as another value has. Axes of length 1 are added to elements without axes.
-pub fn with_axes_of(steps: &mut Steps<'_, '_, '_>, list: &String, other: &String) -> String {
+fn with_axes_of(steps: &mut Steps<'_, '_, '_>, list: &String, other: &String) -> String {
     let shape = steps.op("Shape", &[list]);
     let [has, needs] = [&shape, &steps.op("Shape", &[other])].map(|shape| steps.op("Shape", &[shape]));
     let (more, none) = (steps.op("Sub", &[&needs, &has]), steps.ints(&[0]));
@@ -33,6 +33,25 @@ pub fn with_axes_of(steps: &mut Steps<'_, '_, '_>, list: &String, other: &String
     // A length of 0 stays, since Reshape copies it.
     let shape = steps.op_with("Concat", &[&shape, &ones], "axis", 0);
     steps.op("Reshape", &[list, &shape])
+}
+
+/// A list of unknown rank whose elements have the shape of those of another list, if they have no axes yet. If they have some, they keep
+/// their shape.
+pub fn shaped_once(steps: &mut Steps<'_, '_, '_>, list: &String, other: &str) -> String {
+    let shape = steps.op("Shape", &[list]);
+    let rank = steps.op("Shape", &[&shape]);
+    let (none, one) = (steps.ints(&[0]), steps.ints(&[1]));
+    let has_none = steps.op("Equal", &[&rank, &one]);
+    let element = elements_shape(steps.cx, steps.node, other);
+    let count = steps.op("Shape", &[&element]);
+    let count = steps.op("Where", &[&has_none, &count, &none]);
+    let element = steps.op("Slice", &[&element, &none, &count, &none]);
+    let axes = ones(steps, &count);
+    let with_axes = steps.op_with("Concat", &[&shape, &axes], "axis", 0);
+    let target = steps.op_with("Concat", &[&shape, &element], "axis", 0);
+    // A length of 0 stays, since Reshape copies it.
+    let list = steps.op("Reshape", &[list, &with_axes]);
+    steps.op("Expand", &[&list, &target])
 }
 
 /// A list whose elements are broadcast to the shape of those of another list, which has been written.

@@ -3,7 +3,7 @@
 //! Sources: `tf.TensorArray` in TensorFlow's API documentation and `tensorflow/core/ops/list_ops.cc`; Gather,
 //! ScatterND and Where in <https://onnx.ai/onnx/operators/>.
 
-use super::elements::{elements_shape, has_known_elements, stretched, with_axes_of};
+use super::elements::{elements_shape, has_known_elements, shaped_once, stretched};
 use super::reserve::zero;
 use super::rows;
 use crate::error::Result;
@@ -149,7 +149,10 @@ fn write(
     item: String,
 ) -> Result<()> {
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    if has_known_elements(cx.shape(list)) {
+    let rank = cx.shape(node.into()).rank();
+    if has_known_elements(cx.shape(list)) || rank.is_none() {
+        // Elements of any length may have been written. Another shape than theirs is an error, and not broadcast.
+        let name = if rank.is_none() { shaped_once(&mut Steps { cx, node }, &name, &item) } else { name };
         let axes = cx.vector(node, "first_axis", &[0]);
         let indices = cx.step(node, "indices", "Unsqueeze", vec![index, axes], vec![]);
         cx.emit(node, "ScatterND", vec![name, indices, item], layout, vec![]);
@@ -159,9 +162,7 @@ fn write(
     let length = length_of(steps.cx, node, &name);
     let places = steps.positions(&length);
     let is_place = steps.op("Equal", &[&places, &index]);
-    let rank = steps.cx.shape(node.into()).rank();
     let column = vector_along(&mut steps, &item, 0, rank);
-    let name = if rank.is_some() { name } else { with_axes_of(&mut steps, &name, &item) };
     let is_place = steps.op("Reshape", &[&is_place, &column]);
     cx.emit(node, "Where", vec![is_place, item, name], layout, vec![]);
     Ok(())
