@@ -86,6 +86,60 @@ def a_part_written_twice(x):
     return [parts.write(1, x[5:]).concat(), parts.read(1)]
 
 
+def parts_that_a_condition_writes(x):
+    parts = array(3).write(0, x[:1]).write(2, x[4:])
+    parts = tf.cond(tf.reduce_sum(x) > 100, lambda: parts.write(1, x[:3]), lambda: parts.write(1, x[:2] * 2))
+    return [parts.concat(), parts.read(1)]
+
+
+def parts_that_some_steps_write(x):
+    def body(i, parts):
+        longer = lambda: parts.write(i, x[: i + 2])
+        return [tf.cond(tf.reduce_sum(x[i]) > 30, longer, lambda: parts.write(i, -x[i : i + 1]))]
+
+    (parts,) = repeat(4, body, array(4))
+    return [parts.concat()]
+
+
+def parts_that_a_condition_joins(x):
+    parts = array(2).write(0, x[:2]).write(1, x[3:])
+    return [tf.cond(tf.reduce_sum(x) > 100, parts.concat, lambda: parts.read(0) * 2)]
+
+
+def parts_that_one_of_three_branches_writes(x):
+    parts = array(2).write(0, x[:2])
+    branches = [lambda: parts.write(1, x[:1]), lambda: parts.write(1, x[:3]), lambda: parts.write(1, x[:5])]
+    parts = tf.switch_case(tf.to_int32(tf.reduce_sum(x)) % 3, branches)
+    return [parts.concat(), parts.read(1)]
+
+
+def parts_that_loops_of_loops_write(x):
+    def outer(j, parts):
+        return repeat(2, lambda i, parts: [parts.write(2 * j + i, x[j : j + i + 1])], parts)
+
+    (parts,) = repeat(3, outer, array(6))
+    return [parts.concat(), parts.read(3)]
+
+
+def parts_that_a_called_function_writes(x):
+    """A list that a function takes and returns, as a condition in it does."""
+
+    @tf.function(autograph=False)
+    def written(parts, x, y):
+        def branch(length):
+            return lambda: tf.raw_ops.TensorListSetItem(input_handle=parts, index=1, item=x[:length])
+
+        return tf.cond(tf.reduce_sum(y) > 10, branch(3), branch(1))
+
+    parts = tf.raw_ops.TensorListReserve(element_shape=-1, num_elements=2, element_dtype=tf.float32)
+    parts = tf.raw_ops.TensorListSetItem(input_handle=parts, index=0, item=x[4:])
+    parts = written(parts, x, x[0])
+    joined = tf.raw_ops.TensorListConcatV2(
+        input_handle=parts, element_shape=[-1, 4], leading_dims=tf.constant([], tf.int64), element_dtype=tf.float32
+    )
+    return [joined.tensor, joined.lengths]
+
+
 def joined_elements_of_one_tensor(x):
     elements = tf.stack([x, x * 2, x])
     return [array(3).unstack(elements).concat(), array(3).scatter([2, 0, 1], elements).concat()]
@@ -124,11 +178,20 @@ CASES = [
     parts_that_a_loop_reads,
     parts_made_of_those_before,
     three_parts,
+    parts_that_a_condition_writes,
+    parts_that_some_steps_write,
+    parts_that_a_condition_joins,
+    parts_that_loops_of_loops_write,
     joined_elements_of_one_tensor,
     equal_elements_that_are_stacked_and_read,
 ]
 # TensorFlow 1 refuses a second write, and has no such lists.
-OF_VERSION_2 = [a_part_written_twice, lists_that_each_step_makes]
+OF_VERSION_2 = [
+    a_part_written_twice,
+    lists_that_each_step_makes,
+    parts_that_one_of_three_branches_writes,
+    parts_that_a_called_function_writes,
+]
 
 
 def all_cases():

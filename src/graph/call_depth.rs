@@ -66,7 +66,7 @@ fn depth<'a>(
 }
 
 /// The functions that a node calls.
-fn called(node: &NodeDef) -> impl Iterator<Item = &str> {
+pub fn called(node: &NodeDef) -> impl Iterator<Item = &str> {
     use crate::proto::attr_value::Value;
     node.attr.values().filter_map(|attr| attr.value.as_ref()).flat_map(|value| match value {
         Value::Func(function) => vec![function.name.as_str()],

@@ -137,6 +137,10 @@ impl Library {
         self.functions.built.contains_key(name)
     }
 
+    pub(super) fn built(&self, name: &str) -> Option<&Function> {
+        self.functions.built.get(name).map(|function| &**function)
+    }
+
     /// The functions of a GraphDef as TensorFlow's message, in the order of their names.
     pub fn definition(&self) -> FunctionDefLibrary {
         let mut named: Vec<(&String, &Arc<FunctionDef>)> = self.functions.by_name.iter().collect();

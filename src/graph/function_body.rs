@@ -141,7 +141,7 @@ pub fn data_inputs(node: &NodeDef) -> impl Iterator<Item = &str> {
 
 /// The port of a tensor of a node by the name of the op's output and the index in it. The outputs of an op that TensorFlow
 /// does not define are counted from the first.
-fn port(node: &NodeDef, output: &str) -> Option<usize> {
+pub fn port(node: &NodeDef, output: &str) -> Option<usize> {
     let (name, index) = output.rsplit_once(':').unwrap_or((output, "0"));
     let index: usize = index.parse().ok()?;
     match OpDefinition::find(&node.op) {

@@ -2,7 +2,6 @@
 //!
 //! `graph::import` fills it from a GraphDef, `slim` by building a network; everything after that is shared.
 
-pub mod argument_readers;
 pub mod attr;
 pub mod axis;
 pub mod branches;
@@ -22,6 +21,7 @@ pub mod node_def;
 pub mod op_definition;
 pub mod own_ops;
 pub mod partial;
+pub mod passed_tensors;
 mod predicates;
 mod shape;
 pub mod slice;

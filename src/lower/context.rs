@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 
-use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use super::complex::Parts;
@@ -10,8 +9,8 @@ use super::flatten::Flattened;
 use super::names::Names;
 use super::{Layout, Rules};
 use crate::error::Result;
-use crate::graph::argument_readers::FunctionReaders;
 use crate::graph::partial::{self, Length};
+use crate::graph::passed_tensors::PassedTensors;
 use crate::graph::{Graph, Node, NodeId, NodeRef, Shape, TensorMap, TensorRef};
 use crate::onnx::{Model, TENSORFLOW_DOMAIN};
 use crate::tensor::{Constant, DType};
@@ -79,8 +78,8 @@ pub struct Lowering<'a> {
     pub(super) values: TensorMap<Option<Value>>,
     /// The nodes that read each tensor, once they have been looked for.
     readers: OnceCell<HashMap<TensorRef, Vec<NodeId>>>,
-    /// What reads the arguments of functions, by their names, as far as it has been looked for.
-    function_readers: HashMap<String, FunctionReaders<'a>>,
+    /// What becomes of lists in functions, once it has been looked for.
+    pub passed_lists: Option<PassedTensors<'a>>,
     /// The nodes in the order of their names, once they have been looked for.
     pub(super) by_name: OnceCell<Vec<NodeId>>,
     /// The parts of complex tensors.
@@ -127,7 +126,7 @@ impl<'a> Lowering<'a> {
             uses,
             values: TensorMap::new(graph, None),
             readers: OnceCell::new(),
-            function_readers: HashMap::new(),
+            passed_lists: None,
             by_name: OnceCell::new(),
             complex: HashMap::new(),
             is_part: false,
@@ -249,17 +248,6 @@ impl<'a> Lowering<'a> {
             readers
         });
         readers.get(&tensor).into_iter().flatten().map(move |&id| (id, graph.node(id)))
-    }
-
-    /// What reads the arguments of a function.
-    ///
-    /// # Errors
-    /// If the function does not exist.
-    pub fn readers_in(&mut self, function: &str) -> Result<&FunctionReaders<'a>> {
-        match self.function_readers.entry(function.to_owned()) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(missing) => Ok(missing.insert(self.graph.library().readers_in(function)?)),
-        }
     }
 
     /// Whether a node or the model's outputs read a tensor.

@@ -225,17 +225,14 @@ impl<'a> Lowering<'a> {
         what: &str,
         function: &str,
         call_arguments: &[CallArgument],
-    ) -> Result<onnx::Graph> {
+    ) -> Result<Branch> {
         let built = self.build_function(node, what, function, call_arguments)?;
         let mut nested = self.nested(node, &built, call_arguments)?;
         nested.run()?;
-        // Both branches would have to return it in two parts.
-        if let Some(&list) = built.results.iter().find(|&&result| nested.rows(result).is_some()) {
-            return Err(nested.are_rows(list));
-        }
+        let are_rows = built.results.iter().map(|&result| nested.rows(result).is_some()).collect();
         let outputs = nested.graph_outputs(node, &built.results)?;
         let nodes = self.rejoin(nested);
-        Ok(closed(format!("{}/{what}", node.name), vec![], outputs, nodes))
+        Ok(Branch { graph: closed(format!("{}/{what}", node.name), vec![], outputs, nodes), are_rows })
     }
 
     /// The outputs of a nested graph for these tensors: values in TensorFlow's order of axes that are computed inside
@@ -287,17 +284,26 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Names for the outputs of a node, stored in TensorFlow's order of axes, and records them.
-    pub fn outputs_named(&mut self, node: NodeRef<'_>, ports: &[usize]) -> Vec<String> {
-        let named = ports.iter().map(|&port| {
-            let tensor = node.output(port);
-            let layout = Layout::tensorflow_of(self.shape(tensor));
-            let name = self.output_name(tensor, &layout);
+    /// Names for an output of a node in TensorFlow's order of axes, and records it: a list of rows has two.
+    pub fn output_named(&mut self, tensor: TensorRef, is_rows: bool) -> Vec<String> {
+        let layout = Layout::tensorflow_of(self.shape(tensor));
+        let name = self.output_name(tensor, &layout);
+        if !is_rows {
             self.set(tensor, Value::Computed { name: name.clone(), layout });
-            name
-        });
-        named.collect()
+            return vec![name];
+        }
+        let splits = self.unique_name(format!("{name}/splits"));
+        self.set(tensor, Value::Rows(Rows { values: name.clone(), splits: splits.clone() }));
+        vec![name, splits]
     }
+}
+
+/// A function as a branch of a conditional.
+pub struct Branch {
+    /// Its nodes. A result that is a list of rows is two outputs.
+    pub graph: onnx::Graph,
+    /// Which of its results are lists of rows.
+    pub are_rows: Vec<bool>,
 }
 
 /// A nested graph without the nodes that nothing reads.

@@ -5,19 +5,18 @@
 
 use hashbrown::HashSet;
 
-use crate::graph::{Node, TensorRef, TensorType};
+use crate::graph::passed_tensors::PassedTensors;
+use crate::graph::{Attr, TensorRef, TensorType};
 use crate::lower::context::Lowering;
 use crate::ops::lists::shape::is_written;
 
-/// Ops whose result is the list that is their first input, with another element.
-const FORWARDING: &[&str] = &["Identity", "TensorListPushBack", "TensorListSetItem"];
-/// Ops that read elements of any lengths from a list.
+/// Ops that read elements of any lengths from the list that is their first input.
 const READING: &[&str] = &["TensorListConcat", "TensorListConcatV2", "TensorListGetItem", "TensorListLength"];
 
 /// If a new list is to be kept as parts: the type that it has with elements.
 pub fn with_parts(cx: &mut Lowering<'_>, list: TensorRef) -> Option<TensorType> {
     let graph = cx.graph;
-    let (mut open, mut seen, mut loops) = (vec![list], HashSet::new(), vec![]);
+    let (mut open, mut seen) = (vec![list], HashSet::new());
     let (mut written, mut is_joined, mut are_read) = (None, false, false);
     while let Some(list) = open.pop() {
         if !seen.insert(list) {
@@ -27,52 +26,49 @@ pub fn with_parts(cx: &mut Lowering<'_>, list: TensorRef) -> Option<TensorType> 
         if cx.is_output(list) {
             return None;
         }
-        for (id, reader) in cx.readers(list) {
+        let readers: Vec<_> = cx.readers(list).collect();
+        for (id, reader) in readers {
+            let passed =
+                cx.passed_lists.get_or_insert_with(|| PassedTensors::new(graph.library(), same_list));
             let places = reader.inputs.iter().enumerate().filter(|&(_, &input)| input == list);
             for (index, _) in places {
-                match reader.op.as_str() {
-                    op if index == 0 && FORWARDING.contains(&op) => open.push(id.into()),
-                    op if index == 0 && READING.contains(&op) => {
-                        is_joined |= op.starts_with("TensorListConcat");
-                        are_read |= op == "TensorListGetItem";
+                let uses = passed.uses(reader, index).ok()?;
+                for (op, input) in uses.ops {
+                    let reads = input == 0 && READING.contains(&op);
+                    if !reads && same_list(op, input).is_empty() {
+                        return None;
                     }
-                    "TensorListPopBack" if index == 0 => {
-                        open.push(id.into());
-                        are_read = true;
-                    }
-                    "While" | "StatelessWhile" => {
-                        open.push(TensorRef { node: id, port: index });
-                        loops.push((reader, index));
-                    }
-                    _ => return None,
+                    is_joined |= op.starts_with("TensorListConcat");
+                    are_read |= matches!(op, "TensorListGetItem" | "TensorListPopBack");
                 }
+                open.extend(uses.results.into_iter().map(|port| TensorRef { node: id, port }));
             }
         }
         let known = graph.tensor_type(list);
         let is_open = known.shape.rank().is_none_or(|rank| rank > 1) && known.shape.dim(1).is_none();
-        if is_open && (is_written(graph, list) || cx.producer(list).op.contains("While")) {
+        if is_open && (is_written(graph, list) || is_of_a_function(cx, list)) {
             written = Some(known.clone());
         }
     }
-    let written = written?;
-    for (node, index) in loops {
-        are_read |= read_in_loop(cx, node, index)?;
-    }
     // The elements may be scalars where their rank is not known, and these have no parts. Only joined elements have an axis.
+    let written: TensorType = written?;
     let are_parts = is_joined || are_read && written.shape.rank().is_some();
     are_parts.then_some(written)
 }
 
-/// Whether a loop reads elements of a list; `None` if it does anything with them that needs them stacked.
-fn read_in_loop(cx: &mut Lowering<'_>, node: &Node, index: usize) -> Option<bool> {
-    let mut are_read = false;
-    for function in ["body", "cond"] {
-        for op in cx.readers_in(node.function(function).ok()?).ok()?.ops_reading(index, FORWARDING) {
-            are_read |= op != "TensorListLength";
-            if !READING.contains(&op) {
-                return None;
-            }
-        }
+/// The outputs of an op that are the list that is its input, maybe with another element.
+fn same_list(op: &str, input: usize) -> &'static [usize] {
+    match (op, input) {
+        ("Identity" | "TensorListPopBack" | "TensorListPushBack" | "TensorListSetItem", 0) => &[0],
+        // The conditionals of TensorFlow 1 in the functions that its loops become.
+        ("Switch", 0) => &[0, 1],
+        ("Merge", _) => &[0],
+        _ => &[],
     }
-    Some(are_read)
+}
+
+/// Whether functions make a list, which they may have written.
+fn is_of_a_function(cx: &Lowering<'_>, list: TensorRef) -> bool {
+    let is_function = |attr: &Attr| matches!(attr, Attr::Function(_) | Attr::Functions(_));
+    cx.producer(list).attrs.values().any(is_function)
 }

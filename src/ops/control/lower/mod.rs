@@ -13,7 +13,7 @@ pub use while_loop::while_loop;
 use crate::error::Result;
 use crate::graph::{Attr, NodeRef, TensorRef};
 use crate::lower::context::Lowering;
-use crate::lower::function::closed;
+use crate::lower::function::{Branch, closed};
 use crate::onnx::{self, Attribute, TensorInfo};
 use crate::tensor::{Constant, DType};
 
@@ -40,23 +40,33 @@ pub fn conditional(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let condition = as_boolean(cx, node, condition)?;
     let then = cx.branch(node, "then", branches[0], &call_arguments)?;
     let other = cx.branch(node, "else", branches[1], &call_arguments)?;
-    emit_if(cx, node, condition, then, other);
+    check_same(node, &then.are_rows, &other.are_rows)?;
+    emit_if(cx, node, condition, then, other.graph);
     Ok(())
 }
 
-fn emit_if(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    condition: String,
-    then: onnx::Graph,
-    other: onnx::Graph,
-) {
-    let ports: Vec<usize> = (0..then.outputs.len()).collect();
-    if ports.is_empty() {
+/// Fails if branches return lists of different kinds.
+fn check_same(node: NodeRef<'_>, one: &[bool], other: &[bool]) -> Result<()> {
+    match one.iter().zip(other).position(|(one, other)| one != other) {
+        None => Ok(()),
+        Some(result) => {
+            let problem =
+                "is a list of tensors of different lengths in one branch, and of equal ones in another";
+            Err(node.error(format!("its result {result} {problem}")))
+        }
+    }
+}
+
+fn emit_if(cx: &mut Lowering<'_>, node: NodeRef<'_>, condition: String, then: Branch, other: onnx::Graph) {
+    if then.are_rows.is_empty() {
         return;
     }
-    let outputs = cx.outputs_named(node, &ports);
-    let attributes = vec![("then_branch", Attribute::Graph(then)), ("else_branch", Attribute::Graph(other))];
+    let mut outputs = vec![];
+    for (port, is_rows) in then.are_rows.into_iter().enumerate() {
+        outputs.extend(cx.output_named(node.output(port), is_rows));
+    }
+    let attributes =
+        vec![("then_branch", Attribute::Graph(then.graph)), ("else_branch", Attribute::Graph(other))];
     cx.node(&node.name, "If", vec![condition], outputs, attributes);
 }
 
@@ -84,9 +94,10 @@ pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let branch_index = cx.initializer(&format!("{}/branch", node.name), constant, &[conditions.len()]);
         conditions.push(cx.step(node, "is_branch", "Equal", vec![index.clone(), branch_index], vec![]));
     }
-    let mut rest = cx.branch(node, "default", last, &call_arguments)?;
+    let Branch { graph: mut rest, are_rows } = cx.branch(node, "default", last, &call_arguments)?;
     for (branch_index, (branch, condition)) in first.iter().zip(conditions).enumerate().rev() {
         let then = cx.branch(node, &format!("branch_{branch_index}"), branch, &call_arguments)?;
+        check_same(node, &then.are_rows, &are_rows)?;
         if branch_index == 0 {
             emit_if(cx, node, condition, then, rest);
             return Ok(());
@@ -104,7 +115,7 @@ pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             inputs: vec![condition],
             outputs: outputs.iter().map(|output| output.name.clone()).collect(),
             attributes: vec![
-                ("then_branch".into(), Attribute::Graph(then)),
+                ("then_branch".into(), Attribute::Graph(then.graph)),
                 ("else_branch".into(), Attribute::Graph(rest)),
             ],
         };

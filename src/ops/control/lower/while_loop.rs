@@ -206,13 +206,8 @@ impl Plan {
     ) -> Result<()> {
         let mut names = vec![];
         for &index in &self.carried {
-            names.extend(cx.outputs_named(node, &[index]));
-            if cx.rows(node.inputs[index]).is_some() {
-                let values = names.last().cloned().unwrap_or_default();
-                let splits = cx.unique_name(format!("{values}/splits"));
-                names.push(splits.clone());
-                cx.set(node.output(index), Value::Rows(Rows { values, splits }));
-            }
+            let is_rows = cx.rows(node.inputs[index]).is_some();
+            names.extend(cx.output_named(node.output(index), is_rows));
         }
         let written: Vec<String> = self.lists.iter().map(|list| written_name(cx, node, list)).collect();
         names.extend(written.iter().cloned());
@@ -270,7 +265,7 @@ fn split_off_invariant(
 /// The name of the elements that a loop writes to a list: the name of the list, if these are all.
 fn written_name(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &WrittenList) -> String {
     match list.rest {
-        Rest::Nothing => cx.outputs_named(node, &[list.variable]).concat(),
+        Rest::Nothing => cx.output_named(node.output(list.variable), false).concat(),
         _ => cx.unique_name(format!("{}/written_{}", node.name, list.variable)),
     }
 }
