@@ -39,6 +39,7 @@ def others():
     yield "population_count_of_unknown_rank", "PopulationCount", dict(x=fed(i32([[1, -1], [7, 0]])))
     yield "bits_of_no_elements", "BitwiseOr", dict(x=fed(none((0, 3), i32), None, 3), y=fed(i32([1, 2, 4]), 3))
     yield "colors_of_no_images", "RGBToHSV", dict(images=fed(none((0, 2, 2, 3), f32), None, 2, 2, 3))
+    yield "hues_outside_of_the_circle", "HSVToRGB", dict(images=fed(f32([[-0.9, 0.1, 1], [1.7, 0.5, 0.3], [-0.1, 2, -1], [0.4, -1, 0.7]]), None, 3))
     yield "leaky_relu_of_float64", "LeakyRelu", dict(features=fed(f64([-2, 0, 3, np.nan]), None)), dict(alpha=0.25)
     yield "volume_patches_with_gaps", "ExtractVolumePatches", dict(input=fed(volume, 2, 3, 4, 7, 2)), PATCHES
     yield "volume_patches_with_gaps_of_an_open_size", "ExtractVolumePatches", dict(input=fed(volume, 2, None, None, None, 2)), PATCHES

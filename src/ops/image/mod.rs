@@ -47,7 +47,7 @@ pub const OPS: &[Op] = &[
         .note(NOISE),
     op("HSVToRGB")
         .shape(like_first_input)
-        .lower(lower::color::hsv_to_rgb, &["Split", "Mod", "Clip", "Concat"]),
+        .lower(lower::color::hsv_to_rgb, &["Split", "Abs", "Clip", "Concat"]),
     op("ImageProjectiveTransformV2")
         .also(&["ImageProjectiveTransformV3"])
         .shape(shape::projective_transform)

@@ -1,7 +1,7 @@
 //! Colors of images whose last axis is red, green and blue.
 //!
 //! Sources: `tf.image.adjust_contrast`, `adjust_hue`, `adjust_saturation`, `rgb_to_hsv` and `hsv_to_rgb` in TensorFlow's
-//! API documentation.
+//! API documentation; `HSVToRGB` in `tensorflow/core/kernels/image/colorspace_op.h`.
 
 use crate::error::Result;
 use crate::graph::NodeRef;
@@ -167,9 +167,24 @@ pub fn rgb_to_hsv(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn hsv_to_rgb(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (mut steps, image) = begin(cx, node)?;
     let [hue, saturation, value] = steps.channels(&image);
-    let six = steps.number(DType::Float32, 6.0);
+    let [zero, one, two, six] = [0.0, 1.0, 2.0, 6.0].map(|number| steps.number(DType::Float32, number));
     let hue = steps.op("Mul", &[&hue, &six]);
-    let chroma = steps.op("Mul", &[&saturation, &value]);
-    let result = steps.image(&hue, &value, &chroma);
+    let rest = steps.op("Sub", &[&one, &saturation]);
+    let mut channels = vec![];
+    // Hues outside of 0 to 1 are not turned back into it: each channel ends where it ends within.
+    for (center, is_outside) in [(3.0, true), (2.0, false), (4.0, false)] {
+        let center = steps.number(DType::Float32, center);
+        let distance = steps.op("Sub", &[&hue, &center]);
+        let distance = steps.op("Abs", &[&distance]);
+        let share = match is_outside {
+            true => steps.op("Sub", &[&distance, &one]),
+            false => steps.op("Sub", &[&two, &distance]),
+        };
+        let share = steps.op("Clip", &[&share, &zero, &one]);
+        let share = steps.op("Mul", &[&saturation, &share]);
+        let share = steps.op("Add", &[&rest, &share]);
+        channels.push(steps.op("Mul", &[&share, &value]));
+    }
+    let result = steps.cx.step(node, "image", "Concat", channels, vec![("axis", Attribute::Int(-1))]);
     finish(cx, node, result)
 }
