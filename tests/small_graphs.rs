@@ -524,6 +524,27 @@ fn a_type_that_no_operator_set_computes_is_refused_and_a_newer_set_is_named() {
     assert!(error.contains("choose --opset 20 or later"), "{error}");
 }
 
+#[test]
+fn texts_of_numbers_whose_digits_the_runtime_chooses_are_warned_of() {
+    let text =
+        |options: &str| [placeholder("x", &[3]), node("text", "AsString", &["x"], &(float() + options))];
+    let shortest = attribute("shortest", "b: true");
+    let precision = attribute("precision", "i: 3");
+    for (options, opset, warns, advises) in [
+        ("", "19", true, true),
+        ("", "20", false, false),
+        (&*precision, "20", false, false),
+        (&*shortest, "21", true, false),
+    ] {
+        let (_folder, graph, model) = graph(&text(options));
+        let done = convert(&graph, &model, &["--outputs", "text:0", "--opset", opset]);
+        let summary = done.stdout + &done.stderr;
+        let warning = "warning: text writes real numbers with the digits that the runtime chooses";
+        assert_eq!(summary.contains(warning), warns, "{options} {opset}: {summary}");
+        assert_eq!(summary.contains("choose --opset 20 or later"), advises, "{options} {opset}: {summary}");
+    }
+}
+
 /// A constant vector of int32.
 fn integers(name: &str, values: &[i32]) -> String {
     let elements: String = values.iter().map(|value| format!(" int_val: {value}")).collect();

@@ -127,6 +127,27 @@ def shapes_one_after_another():
     return [x], [tf.reshape(rows, [-1, 6])], [[random(4, 2, 3)], [random(0, 2, 3)]]
 
 
+def largest_of_signed_zeros(dtype, bits, masked=True):
+    """Keras' argmax, for which a negative zero is less than a positive one; also in a loop."""
+
+    def place(x):
+        sign = tf.bitcast(x, bits)
+        if masked:
+            sign = tf.bitwise.bitwise_and(sign, bits.min)
+        is_negative_zero = tf.logical_and(tf.equal(x, 0), sign < 0)
+        return tf.argmax(tf.where(is_negative_zero, tf.fill(tf.shape(x), tf.constant(-0.001, dtype)), x), axis=-1)
+
+    def build():
+        x = tf.placeholder(dtype, [None, None], name="x")
+        columns = lambda i, x, _: (i + 1, tf.concat([x, x[:, :1]], 1)[:, 1:], place(x))
+        shapes = tf.TensorShape([]), x.shape, tf.TensorShape([None])
+        looped = tf.while_loop(lambda i, *_: i < 3, columns, (0, x, place(x)), shape_invariants=shapes)
+        rows = [[-0.0, 0.0, -0.0, -1], [-1, -0.0, -0.0, -2], [-np.inf, -0.0, 0.0, 0.0], [-1, 0.5, -0.0, 0.25]]
+        return [x], [place(x), looped[2]], [[np.array(rows, dtype.as_numpy_dtype)]]
+
+    return build
+
+
 def pooling_of_zeros_around_images():
     """The zeros are larger than the negative numbers beside them. Those around what a ReLU computes change no maximum."""
     x = floats(None, None, None, 3)
@@ -193,6 +214,9 @@ CASES = {
     "nested_concatenations": nested_concatenations,
     "shapes_one_after_another": shapes_one_after_another,
     "pooling_of_zeros_around_images": pooling_of_zeros_around_images,
+    "largest_of_signed_zeros_in_float32": largest_of_signed_zeros(tf.float32, tf.int32),
+    "largest_of_signed_zeros_in_float64": largest_of_signed_zeros(tf.float64, tf.int64, masked=False),
+    "largest_of_signed_zeros_in_float16": largest_of_signed_zeros(tf.float16, tf.int16),
     "instance_norm_of_any_size": instance_norm(None, None),
     "instance_norm_of_a_large_mean": instance_norm(5, 6, mean=1000.0),
     "group_norm_of_images": group_norm(None, 5, 6, 8, by="sizes"),

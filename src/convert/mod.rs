@@ -37,6 +37,7 @@ mod rounding;
 mod signature;
 mod summary;
 mod tensorflow_graph;
+mod texts_of_numbers;
 mod unused;
 mod variables;
 mod weights;
@@ -66,6 +67,7 @@ use batch_axis::tell_batches_apart;
 use bound::{BoundGraph, ModelTensors};
 use keys::Called;
 use reference::InterfaceNames;
+use texts_of_numbers::notes_of_texts;
 use weights::Weights;
 
 use crate::error::{Error, Result};
@@ -86,6 +88,7 @@ use crate::passes::join_concats::join_concats;
 use crate::passes::join_reshapes::join_reshapes;
 use crate::passes::layer_norm::fuse_layer_norms;
 use crate::passes::moving_averages::MovingAverages;
+use crate::passes::negative_zero::test_negative_zeros;
 use crate::passes::neutral::drop_neutral;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::prelu::fuse_prelu;
@@ -226,6 +229,7 @@ fn finish(
     let mut notes: Vec<Note> = unused.warning(origin.user_of_variables()).into_iter().collect();
     notes.append(&mut bound.notes);
     notes.extend(probabilities.into_iter().chain(uncounted).chain(note_of_bfloat16(&bound.graph)));
+    notes.extend(notes_of_texts(&bound.graph, options.opset));
     notes.extend(called.notes);
     Ok(Conversion {
         model,
@@ -307,6 +311,7 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
     let bound = bound.after(|graph, _| dilate_convolutions(graph))?;
     let bound = bound.after(|graph, _| pad_convolutions(graph))?;
     let bound = bound.after(|graph, _| drop_neutral(graph))?;
+    let bound = bound.after(|graph, _| test_negative_zeros(graph))?;
     let bound = bound.after(|graph, _| multiply_tensors(graph))?;
     let bound = bound.after(|graph, _| join_reshapes(graph))?;
     let bound = bound.after(|graph, _| fuse_layer_norms(graph, opset))?;
@@ -320,9 +325,11 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
 
 /// Simplifies the graph of a function that a node calls.
 fn simplify_function(graph: Graph, results: &[TensorRef]) -> Result<(Graph, Moved)> {
-    let (simple, simplified) = simplify(graph, results)?;
-    let (graph, called) = call_branches(simple, &simplified.tensors(results))?;
-    Ok((graph, simplified.then(called)))
+    let (graph, tested) = test_negative_zeros(graph)?;
+    let (simple, simplified) = simplify(graph, &tested.tensors(results))?;
+    let moved = tested.then(simplified);
+    let (graph, called) = call_branches(simple, &moved.tensors(results))?;
+    Ok((graph, moved.then(called)))
 }
 
 /// The metadata of the model: its origin, its preprocessing, its classes.

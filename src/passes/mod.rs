@@ -19,6 +19,7 @@ pub mod join_concats;
 pub mod join_reshapes;
 pub mod layer_norm;
 pub mod moving_averages;
+pub mod negative_zero;
 pub mod neutral;
 pub mod own_statistics;
 pub mod pad_convolutions;

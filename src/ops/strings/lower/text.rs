@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::digits::{MOST_DIGITS, fixed_point};
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::{Node, NodeRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::zeros_are_lengths;
@@ -25,6 +25,12 @@ pub fn text(cx: &mut Lowering<'_>, node: NodeRef<'_>, what: &str, value: &[u8]) 
     cx.initializer(&format!("{}/{what}", node.name), value, &[])
 }
 
+/// Whether the runtime chooses the digits of the real numbers that `AsString` writes.
+pub fn has_digits_of_runtime(node: &Node, dtype: DType, opset: i64) -> bool {
+    let has_default_digits = node.int("precision", -1) < 0 && opset < JOINS_TEXTS;
+    dtype.is_float() && (node.bool("shortest", false) || has_default_digits)
+}
+
 /// Numbers as text. ONNX has no width and no filling. Real numbers have 6 digits behind the point, where ONNX can join texts.
 pub fn as_string(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
@@ -37,7 +43,7 @@ pub fn as_string(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     {
         return Err(node.error("ONNX cannot write numbers with a width, an exponent or this precision"));
     }
-    if dtype.is_float() && !is_shortest && (precision >= 0 || cx.opset() >= JOINS_TEXTS) {
+    if dtype.is_float() && !has_digits_of_runtime(&node, dtype, cx.opset()) {
         return fixed_point(cx, node, usize::try_from(precision).unwrap_or(6));
     }
     let (name, layout) = cx.stored(input)?;
