@@ -60,6 +60,23 @@ def split_v2(texts):
     return build
 
 
+def replaced(pattern, rewrite, is_input=False, **options):
+    """Matches of a pattern, in texts of any shape."""
+    rows = [["Hello, world!! foo  bar", "", " a  b ", "aaa"], ["<br />x<br /><br />", "...", "caab abba", "no"], [",,a,,", "\t\n ", "  ab ", "a.b.c"]]
+    texts = [np.array(rows, object), np.array(rows[2], object), np.array("a,, b", object), np.zeros((2, 0), object)]
+
+    def build():
+        x = tf.placeholder(tf.string, None)
+        given = dict(pattern=tf.constant(pattern), rewrite=tf.constant(rewrite)) if is_input else dict(pattern=pattern, rewrite=rewrite)
+        replace = tf.raw_ops.RegexReplace if is_input else tf.raw_ops.StaticRegexReplace
+        return [x], [replace(input=x, **given, **options)], [[text] for text in texts]
+
+    return build
+
+
+PUNCTUATION = r"""[!"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']"""
+
+
 def found(keys, values, default, wanted, is_open):
     """A lookup, with a default that is known or an input."""
 
@@ -106,6 +123,21 @@ def graphs():
     for name, delimiter in (("spaces", " "), ("commas", ",")):
         for skip_empty in (True, False):
             yield f"string_split_{name}{'' if skip_empty else '_with_empty'}", split(delimiter, skip_empty)
+    for name, pattern in (
+        ("punctuation", PUNCTUATION),
+        ("a_tag", "<br />"),
+        ("spaces", r"\s+"),
+        ("a_space", " "),
+        ("two_letters", "aa"),
+        ("letters", "[abc]"),
+        ("runs_of_letters", "[ab]+"),
+        ("a_point", r"\."),
+    ):
+        for to, rewrite in (("nothing", ""), ("text", "ab")):
+            yield f"{name}_replaced_by_{to}", replaced(pattern, rewrite)
+    yield "punctuation_replaced_by_punctuation", replaced(PUNCTUATION, "_", is_input=True)
+    yield "the_first_tag_replaced", replaced("<br />", "-", is_input=True, replace_global=False)
+    yield "the_first_letter_replaced", replaced("a", "", replace_global=False)
     words, numbers = (tf.string, ["a", "b"]), (tf.int64, [5, 6])
     for name, keys, values, default, wanted in (
         ("words_to_numbers", words, (tf.int64, [1, 2]), -1, ["b", "c", "a"]),

@@ -1,6 +1,7 @@
 //! Strings, and tables that are looked up.
 
 pub mod lower;
+mod pattern;
 pub mod shape;
 
 use super::{Op, op};
@@ -13,7 +14,7 @@ const CHARACTERS: &str = "ONNX has no operators for the characters of a string";
 const HASH: &str = "ONNX has no hash function";
 
 /// What is done without ops of strings.
-const PREPARE: &str = "compute its result before the model runs, and let the model begin there";
+pub const PREPARE: &str = "compute its result before the model runs, and let the model begin there";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -54,8 +55,14 @@ pub const OPS: &[Op] = &[
         .since(20),
     op("RegexReplace")
         .also(&["StaticRegexReplace"])
-        .shape(by_definition)
-        .refused("ONNX matches regular expressions, but does not replace what they match", PREPARE),
+        .shape(like_first_input)
+        .lower(lower::replace::regex_replace, &["StringSplit", "StringConcat", "Loop"])
+        .constants(&[
+            ("pattern", "it is the attribute `delimiter` of ONNX's StringSplit"),
+            ("rewrite", "the model depends on whether it is empty"),
+        ])
+        .since(20)
+        .note("patterns of one text or one set of characters"),
     op("StringFormat").shape(by_definition).refused("ONNX does not write tensors as text", PREPARE),
     op("StringJoin").shape(shape::join).lower(lower::text::join, &["StringConcat"]).since(20),
     op("StringLength").shape(by_definition).refused(CHARACTERS, PREPARE),

@@ -15,14 +15,12 @@ use crate::tensor::{DType, element_count};
 const MOST_NODES: usize = 16;
 
 /// The strings that become one, along a first axis.
-struct Joined {
-    strings: String,
+pub struct Joined {
+    pub strings: String,
     /// How many there are, as a vector of one number.
-    count: String,
+    pub count: String,
     /// The lengths of the other axes.
-    rest: String,
-    /// The shape of the result if it keeps the axes with length 1.
-    kept: String,
+    pub rest: String,
 }
 
 /// The strings along axes, one after the other. Those along the first axis that is named are joined first.
@@ -38,7 +36,7 @@ pub fn reduce_join(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let known_count = lengths.and_then(|lengths| element_count(&lengths));
     let rank = cx.shape(input).rank();
     let mut steps = Steps { cx, node };
-    let joined = match axes.zip(rank) {
+    let (joined, kept) = match axes.zip(rank) {
         Some((axes, rank)) => along_known(&mut steps, name, &axes, rank),
         None => along_open(&mut steps, name)?,
     };
@@ -47,7 +45,7 @@ pub fn reduce_join(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         _ => by_loop(&mut steps, &joined)?,
     };
     let result = match node.bool("keep_dims", false) {
-        true => steps.cx.reshaped(node, "kept", result, joined.kept),
+        true => steps.cx.reshaped(node, "kept", result, kept),
         false => result,
     };
     steps.set_output(0, result, DType::String);
@@ -70,7 +68,7 @@ fn known_axes(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Res
     Ok(Some(axes))
 }
 
-fn along_known(steps: &mut Steps<'_, '_, '_>, name: String, axes: &[usize], rank: usize) -> Joined {
+fn along_known(steps: &mut Steps<'_, '_, '_>, name: String, axes: &[usize], rank: usize) -> (Joined, String) {
     let others: Vec<i64> = (0..rank).filter(|axis| !axes.contains(axis)).map(|axis| axis as i64).collect();
     let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
     let order: Vec<i64> = axes.iter().rev().chain(&others).copied().collect();
@@ -81,7 +79,7 @@ fn along_known(steps: &mut Steps<'_, '_, '_>, name: String, axes: &[usize], rank
     rows(steps, &moved, [&shape, &axes, &others, &is_joined])
 }
 
-fn along_open(steps: &mut Steps<'_, '_, '_>, name: String) -> Result<Joined> {
+fn along_open(steps: &mut Steps<'_, '_, '_>, name: String) -> Result<(Joined, String)> {
     let shape = steps.op("Shape", &[&name]);
     let rank = steps.op("Shape", &[&shape]);
     let named = steps.integers(1)?;
@@ -102,12 +100,13 @@ fn along_open(steps: &mut Steps<'_, '_, '_>, name: String) -> Result<Joined> {
     Ok(rows(steps, &moved, [&shape, &axes, &others, &is_joined]))
 }
 
-/// The strings whose axes are in order, by the shape that they had, the axes that are joined, the others, and 1 or 0 for each axis.
+/// The strings whose axes are in order, by the shape that they had, the axes that are joined, the others, and 1 or 0 for each axis; and
+/// the shape of the result if it keeps the axes with length 1.
 fn rows(
     steps: &mut Steps<'_, '_, '_>,
     moved: &str,
     [shape, axes, others, is_joined]: [&String; 4],
-) -> Joined {
+) -> (Joined, String) {
     let lengths = steps.op_with("Gather", &[shape, axes], "axis", 0);
     let rest = steps.op_with("Gather", &[shape, others], "axis", 0);
     let count = steps.reduce("ReduceProd", &lengths, &[0], true);
@@ -116,7 +115,7 @@ fn rows(
     let is_joined = steps.cast(is_joined, DType::Bool);
     let one = steps.ints(&[1]);
     let kept = steps.op("Where", &[&is_joined, &one, shape]);
-    Joined { strings, count, rest, kept }
+    (Joined { strings, count, rest }, kept)
 }
 
 /// The strings from an index up to the next one, vectors of one number. ONNX Runtime gathers the first string of a row alone.
@@ -155,7 +154,11 @@ fn by_nodes(steps: &mut Steps<'_, '_, '_>, joined: &Joined, count: usize) -> Str
     result.unwrap_or_else(|| nothing(steps, joined))
 }
 
-fn by_loop(steps: &mut Steps<'_, '_, '_>, joined: &Joined) -> Result<String> {
+/// As many strings as the model finds.
+///
+/// # Errors
+/// If the loop cannot be written.
+pub fn by_loop(steps: &mut Steps<'_, '_, '_>, joined: &Joined) -> Result<String> {
     let separator = separator(steps);
     let (first, shape) = (nothing(steps, joined), steps.ints(&[]));
     let count = steps.op("Reshape", &[&joined.count, &shape]);

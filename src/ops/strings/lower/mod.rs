@@ -1,4 +1,5 @@
 pub mod digits;
 pub mod join;
+pub mod replace;
 pub mod tables;
 pub mod text;
