@@ -142,7 +142,7 @@ def largest_of_signed_zeros(dtype, bits, masked=True):
         columns = lambda i, x, _: (i + 1, tf.concat([x, x[:, :1]], 1)[:, 1:], place(x))
         shapes = tf.TensorShape([]), x.shape, tf.TensorShape([None])
         looped = tf.while_loop(lambda i, *_: i < 3, columns, (0, x, place(x)), shape_invariants=shapes)
-        rows = [[-0.0, 0.0, -0.0, -1], [-1, -0.0, -0.0, -2], [-np.inf, -0.0, 0.0, 0.0], [-1, 0.5, -0.0, 0.25]]
+        rows = [[-0.0, 0.0, -0.0, -1], [-1, -0.0, -0.5, -2], [-np.inf, -0.0, -1, 0.0], [-1, 0.5, -0.0, 0.25]]
         return [x], [place(x), looped[2]], [[np.array(rows, dtype.as_numpy_dtype)]]
 
     return build
