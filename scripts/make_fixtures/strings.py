@@ -74,6 +74,29 @@ def replaced(pattern, rewrite, is_input=False, **options):
     return build
 
 
+def joined_segments(shape, of, count, feeds, separator):
+    """Strings of segments, whose numbers have the shape `of`."""
+
+    def build():
+        x, segments = tf.placeholder(tf.string, shape), tf.placeholder(tf.int32, of)
+        inputs, number = [x, segments], count
+        if isinstance(count, list):
+            number = tf.placeholder(tf.int64, [])
+            inputs = [*inputs, number]
+        joined = tf.raw_ops.UnsortedSegmentJoin(inputs=x, segment_ids=segments, num_segments=number, separator=separator)
+        return inputs, [joined], [[*feed, *times] for feed in feeds for times in ([[number] for number in count] if isinstance(count, list) else [[]])]
+
+    return build
+
+
+def added(left, right):
+    def build():
+        x, y = tf.placeholder(tf.string, left), tf.placeholder(tf.string, right)
+        return [x, y], [tf.raw_ops.Add(x=x, y=y)], [[letters, letters[:1]], [letters, letters[1, 1]]]
+
+    return build
+
+
 PUNCTUATION = r"""[!"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']"""
 
 
@@ -123,6 +146,14 @@ def graphs():
     for name, delimiter in (("spaces", " "), ("commas", ",")):
         for skip_empty in (True, False):
             yield f"string_split_{name}{'' if skip_empty else '_with_empty'}", split(delimiter, skip_empty)
+    many = np.array([f"{index % 7}" * (index % 3) for index in range(40)], object).reshape(20, 2)
+    rows = [[letters, np.array([2, 0, 2], np.int32)], [many, np.arange(20, dtype=np.int32) * 3 % 5]]
+    each = [[letters, np.array([[1, 3], [1, 1], [0, 3]], np.int32)]]
+    yield "joined_rows_of_segments", joined_segments([None, 2], [None], 5, rows, "-")
+    yield "joined_segments_of_a_matrix", joined_segments([None, None], [None, None], [4, 6], each, "")
+    yield "joined_segments_of_open_rank", joined_segments(None, None, [5], rows + each, ", ")
+    yield "added_texts", added([None, 2], None)
+    yield "added_texts_of_open_rank", added(None, None)
     for name, pattern in (
         ("punctuation", PUNCTUATION),
         ("a_tag", "<br />"),

@@ -36,7 +36,7 @@ pub const OPS: &[Op] = &[
     by_parts("Add")
         .also(&["AddV2"])
         .shape(shape::broadcast)
-        .lower(lower::binary::add, &["Add"])
+        .lower(lower::binary::add, &["Add", "StringConcat"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Add))
         .float16(),
     by_parts("AddN")

@@ -6,6 +6,7 @@ pub mod shape;
 
 use super::{Op, op};
 use crate::ops::infer::{by_definition, like_first_input};
+use crate::ops::reduce::shape::unsorted_segment;
 
 const OF_CONSTANTS: &str = "the table's contents are constants of the graph";
 
@@ -94,6 +95,7 @@ pub const OPS: &[Op] = &[
         .shape(by_definition)
         .refused(CHARACTERS, PREPARE),
     op("UnsortedSegmentJoin")
-        .shape(by_definition)
-        .refused("ONNX joins strings of two tensors, but not as many as a segment has", PREPARE),
+        .shape(unsorted_segment)
+        .lower(lower::join_segments::unsorted_segment_join, &["Equal", "Where", "StringConcat", "Loop"])
+        .since(20),
 ];

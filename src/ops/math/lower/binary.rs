@@ -71,6 +71,11 @@ pub fn broadcast_input(
 
 /// A sum. A constant for each channel of a convolution is its bias.
 pub fn add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    if cx.dtype(node.into()) == DType::String {
+        let (a, b, layout) = pair(cx, node)?;
+        cx.emit(node, "StringConcat", vec![a, b], layout, vec![]);
+        return Ok(());
+    }
     if add_bias(cx, node)? { Ok(()) } else { direct(cx, node) }
 }
 
