@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .boxed(".tensorflow.AttrValue.value.tensor")
         .extern_path(".tensorflow.NodeDef", "crate::proto::NodeDef")
         .compile_fds(descriptors)?;
+    prost_build::Config::new().compile_fds(protox::compile(["proto/xla.proto"], ["proto"])?)?;
     let onnx = protox::compile(["proto/onnx.proto"], ["proto"])?;
     prost_build::Config::new().bytes([".onnx.TensorProto.raw_data"]).compile_fds(onnx)?;
     Ok(())

@@ -29,7 +29,7 @@ PATH = pathlib.Path(__file__).resolve().parent.parent / "src/graph/op_definition
 
 # Ops without these are in no graph for inference.
 LEFT_OUT = re.compile(
-    r"^(Xla|TPU|Risc|Experimental|BoostedTrees|Collective|Nccl|Sdca|DTensor|CudnnRNNBackprop|Rpc|Infeed|Outfeed|CrossReplica|Debug"
+    r"^(Xla(Cluster|Concat|Host|Launch|Recv|Send|Split)|TPU|Risc|Experimental|BoostedTrees|Collective|Nccl|Sdca|DTensor|CudnnRNNBackprop|Rpc|Infeed|Outfeed|CrossReplica|Debug"
     r"|(Sparse|Resource|ResourceSparse)?Apply[A-Z]|(Load|Retrieve|Configure|Enqueue|Recv|Send)TPU|.*TPUEmbedding"
     r"|.*DatasetV?\d*$|.*Dataset(ToGraph|ToTFRecord|Cardinality|FromGraph)|Dataset|.*StatsAggregator|.*SummaryWriter"
     r"|Write\w*Summary|Data[Ss]ervice|.*MemoryCache|.*RandomSeedGenerator|.*Accumulator|Barrier|OrderedMap|Delete|Prelinearize|.*DistributedTPU)"
@@ -104,8 +104,9 @@ def line(op):
 def main():
     buffer = pywrap_tf_session.TF_GetAllOpList()
     ops = op_def_pb2.OpList.FromString(pywrap_tf_session.TF_GetBuffer(buffer)).op
-    # The registry also holds the ops of TensorFlow's tests and of its rewrites, which raw_ops leaves out.
-    kept = [op for op in ops if hasattr(tf.raw_ops, op.name) and (op.name in KEPT or not LEFT_OUT.search(op.name))]
+    # The registry also holds the ops of TensorFlow's tests and of its rewrites, which raw_ops leaves out. It leaves out XLA's, too.
+    is_public = lambda op: hasattr(tf.raw_ops, op.name) or op.name.startswith("Xla")
+    kept = [op for op in ops if is_public(op) and (op.name in KEPT or not LEFT_OUT.search(op.name))]
     lines = sorted(map(line, kept), key=lambda text: text.split(" ")[0].encode())
     PATH.write_text("\n".join(lines) + "\n")
     print(f"{PATH}: {len(lines)} of {len(ops)} ops, {PATH.stat().st_size} bytes")

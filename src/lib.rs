@@ -76,6 +76,11 @@ pub mod proto {
     pub use node_def::{AttrMap, NodeDef};
 
     include!(concat!(env!("OUT_DIR"), "/tensorflow.rs"));
+
+    /// The messages of XLA in attributes of TensorFlow's ops.
+    pub mod xla {
+        include!(concat!(env!("OUT_DIR"), "/xla.rs"));
+    }
 }
 
 /// The examples of `docs/library.md`, as tests.

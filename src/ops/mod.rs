@@ -34,6 +34,7 @@ mod sparse;
 mod special;
 mod strings;
 mod update;
+mod xla;
 
 use std::sync::LazyLock;
 
@@ -263,6 +264,7 @@ const FAMILIES: &[&[Op]] = &[
     special::OPS,
     strings::OPS,
     update::OPS,
+    xla::OPS,
 ];
 
 /// All ops by name, also those that share a row.

@@ -1,0 +1,117 @@
+"""Makes xla.zip: the ops of XLA, which TensorFlow compiles on demand.
+
+Each function of CASES returns the input tensors, the output tensors and the values for the inputs of a graph; `shaped` makes the inputs
+with their shapes or with open ones.
+"""
+
+import numpy as np
+
+from . import cases
+from .tensorflow1 import tf
+
+from tensorflow.compiler.tf2xla.ops import gen_xla_ops as raw
+from tensorflow.compiler.tf2xla.python import xla
+from tensorflow.compiler.xla import xla_data_pb2
+
+RANDOM = np.random.default_rng(7)
+TYPES = (np.float32, np.float64, np.int32, np.int64, np.uint8, np.float16, np.bool_)
+STARTS = ([0, 0], [2, 1], [9, 9], [-3, 1], [3, -9])
+
+
+def values(shape, dtype=np.float32):
+    """Numbers with few digits, whose sums and products are exact."""
+    return RANDOM.integers(0 if np.dtype(dtype).kind in "ub" else -6, 7, shape).astype(dtype)
+
+
+def case(name, build, *arrays, opens=("closed", "open"), feeds=None, **tolerances):
+    """Cases of a function of tensors: with all shapes known, with all lengths open, and with an unknown rank of the first."""
+    for kind in opens:
+
+        def graph(kind=kind):
+            shapes = [np.shape(array) if kind == "closed" else [None] * np.ndim(array) for array in arrays]
+            if kind == "rank":
+                shapes[0] = None
+            inputs = [tf.placeholder(np.asarray(array).dtype, shape) for array, shape in zip(arrays, shapes)]
+            results = build(*inputs)
+            return inputs, results if isinstance(results, (list, tuple)) else [results], feeds or [arrays]
+
+        yield from cases.of_feeds(f"xla_{name}.{kind}", graph, **tolerances)
+
+
+def slices():
+    index = np.array([1, 0], np.int32)
+    for dtype in TYPES:
+        whole, part = values([5, 4], dtype), values([2, 3], dtype)
+        yield from case(f"dynamic_slice_{np.dtype(dtype).name}", lambda x, at: xla.dynamic_slice(x, at, [2, 3]), whole, np.array([3, 1], np.int32))
+        yield from case(f"dynamic_update_slice_{np.dtype(dtype).name}", xla.dynamic_update_slice, whole, part, np.array([1, 1], np.int32))
+    whole, part = values([5, 4]), values([2, 3])
+
+    def of_complex(x, y, at):
+        complex_numbers = xla.dynamic_update_slice(tf.complex(x, -x), tf.complex(y, 2 * y), at)
+        part = xla.dynamic_slice(complex_numbers, at, [1, 2])
+        return [tf.real(complex_numbers), tf.imag(part)]
+
+    yield from case("dynamic_slices_of_complex_numbers", of_complex, whole, part, index)
+    sides = [[whole, np.array(start, np.int64)] for start in STARTS]
+    yield from case("dynamic_slice_at_sides", lambda x, at: xla.dynamic_slice(x, at, np.array([2, 3])), *sides[0], feeds=sides)
+    sides = [[whole, part, np.array(start, np.int64)] for start in STARTS]
+    yield from case("dynamic_update_slice_at_sides", xla.dynamic_update_slice, *sides[0], feeds=sides, opens=("closed", "open", "rank"))
+    yield from case("dynamic_update_slice_of_whole_rows", xla.dynamic_update_slice, whole, values([2, 4]), np.array([4, 3], np.int32))
+    yield from case("dynamic_update_slice_of_all", xla.dynamic_update_slice, whole, values([5, 4]), np.array([4, 3], np.int32))
+    yield from case("dynamic_update_slice_at_a_constant", lambda x, y: xla.dynamic_update_slice(x, y, [1, 7]), whole, part)
+    yield from case("dynamic_update_slice_of_nothing", xla.dynamic_update_slice, whole, values([0, 3]), np.array([4, 0], np.int32))
+    yield from case("dynamic_update_slice_of_a_cache", xla.dynamic_update_slice, values([2, 3, 6, 4]), values([2, 3, 1, 4]), np.array([0, 0, 5, 0], np.int32))
+    yield from case("dynamic_slice_of_nothing", lambda x, at: xla.dynamic_slice(x, at, [0, 3]), whole, index)
+    yield from case("dynamic_slice_at_a_constant", lambda x: xla.dynamic_slice(x, [4, -1], [2, 3]), whole)
+    none = np.zeros([0], np.int32)
+    yield from case("dynamic_slice_of_a_number", lambda x, at: xla.dynamic_slice(x, at, none), np.float32(3), none)
+    yield from case("dynamic_update_slice_of_a_number", xla.dynamic_update_slice, np.float32(3), np.float32(4), none)
+    yield from case("sharding", lambda x: xla.sharding(x) * 2, whole)
+    yield from case("optimization_barrier", lambda x, y: [y * 2 for y in raw.xla_optimization_barrier([x, y])], whole, values([3], np.int32))
+
+
+def dimension_numbers(message, **numbers):
+    message = getattr(xla_data_pb2, message)()
+    for name, value in numbers.items():
+        if isinstance(value, int):
+            setattr(message, name, value)
+        else:
+            getattr(message, name).extend(value)
+    return message
+
+
+def dot(name, left, right, summed, batch=((), ()), preferred=None, **options):
+    numbers = dimension_numbers(
+        "DotDimensionNumbers",
+        lhs_contracting_dimensions=summed[0],
+        rhs_contracting_dimensions=summed[1],
+        lhs_batch_dimensions=batch[0],
+        rhs_batch_dimensions=batch[1],
+    )
+    build = lambda x, y: xla.dot_general(x, y, numbers, preferred_element_type=preferred)
+    return case(f"dot_{name}", build, left, right, **options)
+
+
+def products():
+    for dtype in (np.float32, np.float64, np.int32, np.int64, np.float16):
+        yield from dot(f"matrices_{np.dtype(dtype).name}", values([3, 4], dtype), values([4, 5], dtype), ([1], [0]))
+    yield from dot("batches", values([2, 3, 4]), values([2, 4, 5]), ([2], [1]), ([0], [0]))
+    yield from dot("inner_batches", values([3, 2, 4, 6]), values([4, 5, 6, 2]), ([2], [0]), ([3, 1], [2, 3]))
+    yield from dot("two_sums", values([3, 4, 2]), values([2, 5, 4]), ([1, 2], [2, 0]))
+    yield from dot("outer", values([3, 2]), values([4]), ([], []))
+    yield from dot("inner", values([6]), values([6]), ([0], [0]))
+    yield from dot("of_numbers", np.float32(3), values([4]), ([], []))
+    yield from dot("of_nothing", values([3, 0]), values([0, 2]), ([1], [0]))
+    yield from dot("int8_to_int32", 20 * values([3, 4], np.int8), 20 * values([4, 5], np.int8), ([1], [0]), preferred=tf.int32)
+    yield from dot("float16_to_float32", values([3, 4], np.float16), values([4, 5], np.float16), ([1], [0]), preferred=tf.float32)
+    yield from dot("float32_to_float64", values([3, 4]), values([4, 5]), ([1], [0]), preferred=tf.float64)
+    yield from case("einsum", lambda x, y: xla.einsum(x, y, equation="abc,cd->abd"), values([2, 3, 4]), values([4, 5]))
+
+
+def all_cases():
+    for family in (slices, products):
+        yield from family()
+
+
+def make(folder):
+    cases.write(folder / "xla.zip", all_cases())

@@ -1,0 +1,2 @@
+pub mod product;
+pub mod slice;
