@@ -108,8 +108,92 @@ def products():
     yield from case("einsum", lambda x, y: xla.einsum(x, y, equation="abc,cd->abd"), values([2, 3, 4]), values([4, 5]))
 
 
+def paddings():
+    pad = lambda low, high, interior: lambda x: xla.pad(x, np.array(3, x.dtype.as_numpy_dtype), low, high, interior)
+    for dtype in TYPES:
+        yield from case(f"pad_{np.dtype(dtype).name}", pad([1, 0], [2, 1], [1, 0]), values([3, 4], dtype))
+    yield from case("pad_cuts", pad([-1, 2], [1, -3], [0, 0]), values([3, 4]), opens=("closed", "open", "rank"))
+    yield from case("pad_cuts_what_it_adds", pad([-3, 4], [4, -3], [0, 0]), values([2, 2]))
+    yield from case("pad_between_and_cut", pad([-2, 1], [1, -2], [2, 1]), values([3, 4]))
+    yield from case("pad_between_one", pad([1, 0], [0, 0], [3, 2]), values([1, 4]))
+    yield from case("pad_between_none", pad([1, 0], [2, 0], [3, 2]), values([0, 4]))
+    yield from case("pad_a_number", pad(*[np.zeros([0], np.int32)] * 3), np.float32(5))
+    yield from case("pad_by_an_input", lambda x, y: xla.pad(x, y, np.array([1]), np.array([2]), np.array([1])), values([3]), np.float32(7))
+    of_complex = lambda x: xla.pad(tf.complex(x, -x), tf.constant(1 + 2j, tf.complex64), [1], [0], [2])
+    yield from case("pad_complex_numbers", lambda x: [tf.real(of_complex(x)), tf.imag(of_complex(x))], values([3]))
+    for name, left, right, dims in (
+        ("one_to_two", [3], [4, 3], [1]),
+        ("one_to_the_first", [4], [4, 3], [0]),
+        ("two_to_three", [2, 4, 3], [2, 3], [0, 2]),
+        ("equal", [4, 3], [4, 3], []),
+        ("number", [4, 3], [], []),
+    ):
+        build = lambda x, y, dims=dims: xla.add(x, y, broadcast_dims=dims)
+        yield from case(f"broadcast_{name}", build, values(left), values(right))
+    yield from case("broadcast_unknown", xla.add, values([4, 3]), values([4, 3]), opens=["rank"])
+
+
+NHWC = dict(lhs="bsf", rhs="sio", out="bsf")
+NCHW = dict(lhs="bfs", rhs="ois", out="bfs")
+
+
+def convolution(name, left, right, orders=NHWC, spatial=2, strides=None, padding=None, spread=None, dilation=None, groups=1, preferred=None, **options):
+    """A convolution with the axes in the order of these letters, of which `s` stands for the spatial axes in `order`."""
+    numbers = dict()
+    names = dict(lhs=("input", "b", "f"), rhs=("kernel", "o", "i"), out=("output", "b", "f"))
+    words = dict(b="batch", f="feature", o="output_feature", i="input_feature")
+    for key, (prefix, *letters) in names.items():
+        flat = [letter for letter in orders[key] for letter in (range(spatial) if letter == "s" else [letter])]
+        numbers |= {f"{prefix}_{words[letter]}_dimension": flat.index(letter) for letter in letters}
+        numbers[f"{prefix}_spatial_dimensions"] = [flat.index(axis) for axis in range(spatial)]
+    numbers = dimension_numbers("ConvolutionDimensionNumbers", **numbers)
+    ones = [1] * spatial
+    padding = padding or [(0, 0)] * spatial
+    batches = options.pop("batches", 1)
+
+    def build(x, y):
+        arguments = (strides or ones, padding, spread or ones, dilation or ones, numbers)
+        return xla.conv(x, y, *arguments, feature_group_count=groups, batch_group_count=batches, preferred_element_type=preferred)
+
+    return case(f"conv_{name}", build, left, right, rtol=1e-5, atol=1e-5, **options)
+
+
+def convolutions():
+    image, filters = values([2, 7, 6, 4]), values([3, 2, 4, 5])
+    yield from convolution("nhwc", image, filters)
+    yield from convolution("nchw", values([2, 4, 7, 6]), values([5, 4, 3, 2]), NCHW)
+    yield from convolution("spatial_first", values([7, 6, 2, 4]), values([4, 3, 2, 5]), dict(lhs="sbf", rhs="iso", out="fsb"))
+    yield from convolution("strides", image, filters, strides=[2, 3], padding=[(1, 2), (0, 1)])
+    yield from convolution("cut", image, filters, padding=[(-1, 2), (0, -2)])
+    yield from convolution("transposed", image, filters, spread=[2, 3], padding=[(2, 1), (1, 0)])
+    yield from convolution("transposed_and_cut", image, filters, spread=[2, 3], padding=[(-2, 1), (1, -3)], strides=[2, 1])
+    yield from convolution("dilated", image, filters, dilation=[3, 2], padding=[(2, 2), (0, 0)])
+    yield from convolution("groups", image, values([3, 2, 2, 6]), groups=2)
+    yield from convolution("depthwise", image, values([3, 2, 1, 8]), groups=4, padding=[(1, 1), (1, 0)])
+    yield from convolution("batches", values([4, 7, 6, 3]), values([3, 2, 3, 4]), batches=2)
+    yield from convolution("one_axis", values([2, 8, 3]), values([3, 3, 4]), spatial=1, strides=[2])
+    yield from convolution("three_axes", values([1, 4, 5, 6, 2]), values([2, 3, 2, 2, 3]), spatial=3)
+    yield from convolution("to_nothing", values([1, 2, 6, 4]), filters, opens=["closed"])
+    yield from convolution("float16_to_float32", image.astype(np.float16), filters.astype(np.float16), preferred=tf.float32)
+    constant = lambda x: xla.conv(x, tf.constant(filters), [1, 1], [(1, 1), (0, 1)], [1, 1], [1, 1], dimension_numbers("ConvolutionDimensionNumbers", **FILTERS))
+    yield from case("conv_with_a_constant", lambda x: tf.nn.relu(constant(x)), image, rtol=1e-5, atol=1e-5)
+
+
+FILTERS = dict(
+    input_batch_dimension=0,
+    input_spatial_dimensions=[1, 2],
+    input_feature_dimension=3,
+    kernel_spatial_dimensions=[0, 1],
+    kernel_input_feature_dimension=2,
+    kernel_output_feature_dimension=3,
+    output_batch_dimension=0,
+    output_spatial_dimensions=[1, 2],
+    output_feature_dimension=3,
+)
+
+
 def all_cases():
-    for family in (slices, products):
+    for family in (slices, products, paddings, convolutions):
         yield from family()
 
 

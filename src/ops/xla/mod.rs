@@ -6,13 +6,33 @@
 pub mod dimensions;
 pub mod lower;
 pub mod shape;
+pub mod windows;
 
 use super::array::lower::basic::{identities, identity};
 use super::{Op, by_parts, op};
 use crate::ops::infer::like_first_input;
 
+const COMPILED: &str = "XLA compiles the op for its value";
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
+    by_parts("XlaBroadcastHelper")
+        .shape(shape::broadcast_helper)
+        .lower(lower::pad::broadcast_helper, &["Unsqueeze"])
+        .constants(&[("broadcast_dims", COMPILED)])
+        .float16(),
+    op("XlaConv")
+        .also(&["XlaConvV2"])
+        .shape(shape::convolution)
+        .lower(lower::convolution::convolution, &["Conv", "Pad", "Cast"])
+        .constants(&[
+            ("window_strides", COMPILED),
+            ("padding", COMPILED),
+            ("lhs_dilation", COMPILED),
+            ("rhs_dilation", COMPILED),
+            ("feature_group_count", COMPILED),
+        ])
+        .float16(),
     op("XlaDot").also(&["XlaDotV2"]).shape(shape::dot).lower(lower::product::dot, &["Einsum", "Cast"]),
     by_parts("XlaDynamicSlice")
         .shape(shape::dynamic_slice)
@@ -26,5 +46,10 @@ pub const OPS: &[Op] = &[
         .shape(super::matrix::shape::einsum)
         .lower(super::matrix::lower::product::einsum, &["Einsum"]),
     by_parts("XlaOptimizationBarrier").shape(shape::like_inputs).lower(identities, &[]),
+    by_parts("XlaPad")
+        .shape(shape::pad)
+        .lower(lower::pad::pad, &["Pad", "Slice", "Reshape"])
+        .constants(&[("padding_low", COMPILED), ("padding_high", COMPILED), ("padding_interior", COMPILED)])
+        .float16(),
     by_parts("XlaSharding").shape(like_first_input).lower(identity, &[]),
 ];

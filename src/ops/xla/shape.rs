@@ -1,8 +1,11 @@
 //! Types and shapes of the ops of XLA (`tensorflow/compiler/tf2xla/ops/xla_ops.cc`).
 
+use super::dimensions;
 use super::lower::product::Roles;
+use super::windows::{Convolution, Edges};
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
+use crate::ops::checks;
 use crate::ops::infer::{Inputs, one};
 
 /// As many outputs as inputs, of the same types.
@@ -65,5 +68,85 @@ pub fn dot(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let mut dims: Vec<Option<usize>> = batch.iter().map(|[a, b]| a.or(*b)).collect();
     dims.extend(roles.free(0, left.len()).map(|axis| left[axis]));
     dims.extend(roles.free(1, right.len()).map(|axis| right[axis]));
+    one(dtype, Shape::new(dims))
+}
+
+/// The elements that are added to each axis are inputs.
+pub fn pad(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let numbers = [inputs.integers(2)?, inputs.integers(3)?, inputs.integers(4)?];
+    let [Some(low), Some(high), Some(interior)] = &numbers else {
+        let rank = input.shape.rank().or(inputs.shape(2)?.dim(0));
+        return one(input.dtype, rank.map_or(Shape::UNKNOWN, Shape::of_rank));
+    };
+    let edges = Edges::of(node, [low, high, interior])?;
+    if input.shape.rank().is_some_and(|rank| rank != edges.len()) {
+        return Err(node.error(format!("its paddings are {}, for the shape {}", edges.len(), input.shape)));
+    }
+    let mut dims = vec![];
+    for (axis, edges) in edges.into_iter().enumerate() {
+        let known = input.shape.dim(axis);
+        let length = known.and_then(|length| edges.length(length));
+        if known.is_some() && length.is_none() {
+            return Err(node.error(format!("it cuts more of axis {axis} than the shape {} has", input.shape)));
+        }
+        dims.push(length);
+    }
+    one(input.dtype, Shape::new(dims))
+}
+
+/// The input with fewer axes gets axes of length 1, so that both have the same rank.
+pub fn broadcast_helper(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let types: Vec<TensorType> = like_inputs(inputs, node)?.into_iter().take(2).collect();
+    let dims = inputs.integers(2)?;
+    if dims.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(types);
+    }
+    let (Some(left), Some(right)) = (types[0].shape.rank(), types[1].shape.rank()) else {
+        return Ok(types.iter().map(|known| TensorType::new(known.dtype, Shape::UNKNOWN)).collect());
+    };
+    let rank = left.max(right);
+    let broadcast = |known: &TensorType| {
+        let (Some(lengths), Some(dims)) = (known.shape.dims(), &dims) else {
+            return Ok(TensorType::new(known.dtype, Shape::UNKNOWN));
+        };
+        if lengths.len() == rank {
+            return Ok(known.clone());
+        }
+        let axes = dimensions::axes(node, dims, rank)?;
+        if axes.len() != lengths.len() || !axes.is_sorted() {
+            let problem =
+                format!("its broadcast_dims {dims:?} are not the axes of the shape {}", known.shape);
+            return Err(node.error(problem));
+        }
+        let mut dims = vec![Some(1); rank];
+        axes.iter().zip(lengths).for_each(|(&axis, &length)| dims[axis] = length);
+        Ok(TensorType::new(known.dtype, Shape::new(dims)))
+    };
+    types.iter().map(broadcast).collect()
+}
+
+pub fn convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let (images, filter) = (inputs.tensor_type(0)?, inputs.shape(1)?);
+    let dtype = node.dtype("preferred_element_type").unwrap_or(images.dtype);
+    let Some(rank) = images.shape.rank().or(filter.rank()) else { return one(dtype, Shape::UNKNOWN) };
+    let numbers = [inputs.integers(2)?, inputs.integers(3)?, inputs.integers(4)?, inputs.integers(5)?];
+    let [Some(strides), Some(pads), Some(base), Some(dilations)] = &numbers else {
+        return one(dtype, Shape::of_rank(rank));
+    };
+    let convolution = Convolution::of(node, rank, [strides, pads, base, dilations])?;
+    checks::rank(inputs, 0, "lhs", rank)?;
+    checks::rank(inputs, 1, "rhs", rank)?;
+    let batches = usize::try_from(node.int("batch_group_count", 1)).unwrap_or(0);
+    let batch = images.shape.dim(convolution.images[0]).and_then(|length| length.checked_div(batches));
+    let mut dims = vec![None; rank];
+    dims[convolution.result[0]] = batch;
+    dims[convolution.result[1]] = filter.dim(convolution.filter[0]);
+    for (index, window) in convolution.windows.iter().enumerate() {
+        let axis = index + 2;
+        let length = images.shape.dim(convolution.images[axis]);
+        let sizes = length.zip(filter.dim(convolution.filter[axis]));
+        dims[convolution.result[axis]] = sizes.and_then(|(length, size)| window.positions(size, length));
+    }
     one(dtype, Shape::new(dims))
 }

@@ -1,2 +1,4 @@
+pub mod convolution;
+pub mod pad;
 pub mod product;
 pub mod slice;

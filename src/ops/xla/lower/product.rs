@@ -6,9 +6,10 @@ use crate::error::Result;
 use crate::graph::{Node, NodeRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::onnx::Attribute;
+use crate::onnx::{Attribute, Attributes};
 use crate::ops::xla::dimensions::{self, others};
 use crate::proto::xla::DotDimensionNumbers;
+use crate::tensor::DType;
 
 /// What the axes of both factors are for.
 pub struct Roles {
@@ -72,20 +73,32 @@ pub fn dot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let [left, right, result] = [&terms[0], &terms[1], &result].map(|term| term.iter().collect::<String>());
     let attributes = vec![("equation", Attribute::Text(format!("{left},{right}->{result}")))];
-    // A product of bytes may be int32, and is computed so. A narrower result is rounded at the end.
-    let dtypes = factors.map(|factor| cx.dtype(factor));
-    let wanted = cx.dtype(node.into());
-    let widest = [dtypes[0], dtypes[1], wanted].into_iter().max_by_key(|dtype| dtype.size());
-    let computed = widest.unwrap_or(wanted);
-    let inputs = factors.map(|factor| cx.in_type(node, factor, computed));
-    let [left, right] = inputs;
-    let inputs = vec![left?, right?];
+    let dtype = computed_dtype(cx, node);
+    let [left, right] = factors.map(|factor| cx.in_type(node, factor, dtype));
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    if computed == wanted {
-        cx.emit(node, "Einsum", inputs, layout, attributes);
+    emit_computed(cx, node, ("Einsum", attributes), vec![left?, right?], (dtype, layout));
+    Ok(())
+}
+
+/// The type to multiply the first two inputs in: a product of bytes may be int32, and a narrower result is rounded at the end.
+pub fn computed_dtype(cx: &Lowering<'_>, node: NodeRef<'_>) -> DType {
+    let factors = node.inputs.iter().take(2).map(|&factor| cx.dtype(factor));
+    let wanted = cx.dtype(node.into());
+    [wanted].into_iter().chain(factors).max_by_key(|dtype| dtype.size()).unwrap_or(wanted)
+}
+
+/// Records the result of an operator that computes in a type.
+pub fn emit_computed(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    (op, attributes): (&'static str, Attributes),
+    inputs: Vec<String>,
+    (dtype, layout): (DType, Layout),
+) {
+    if dtype == cx.dtype(node.into()) {
+        cx.emit(node, op, inputs, layout, attributes);
     } else {
-        let product = cx.step(node, "product", "Einsum", inputs, attributes);
+        let product = cx.step(node, "product", op, inputs, attributes);
         cx.emit_cast(node, product, layout);
     }
-    Ok(())
 }
