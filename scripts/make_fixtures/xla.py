@@ -192,8 +192,75 @@ FILTERS = dict(
 )
 
 
+def gather(name, operand, indices, sizes, offset, collapsed, mapped, vector, **options):
+    numbers = dimension_numbers(
+        "GatherDimensionNumbers", offset_dims=offset, collapsed_slice_dims=collapsed, start_index_map=mapped, index_vector_dim=vector
+    )
+    indices = np.asarray(indices, np.int32)
+    return case(f"gather_{name}", lambda x, at: xla.gather(x, at, numbers, np.array(sizes)), operand, indices, **options)
+
+
+def gathers():
+    cube = values([3, 4, 5])
+    for dtype in TYPES:
+        yield from gather(f"rows_{np.dtype(dtype).name}", values([5, 4], dtype), [[4], [0], [9], [-2]], [1, 4], [1], [0], [0], 1)
+    yield from gather("columns", values([5, 4]), [[3, 0], [1, 7]], [5, 1], [0], [1], [1], 2)
+    yield from gather("inner", cube, [[3, 0, 1], [1, 7, 2]], [3, 1, 5], [0, 2], [1], [1], 2)
+    yield from gather("behind", cube, [[3, 0, 1], [1, 7, 2]], [3, 1, 5], [2, 3], [1], [1], 2)
+    yield from gather("elements", cube, [[0, 3, 4], [2, 1, 9], [-1, 0, 0]], [1, 1, 1], [], [0, 1, 2], [0, 1, 2], 1)
+    yield from gather("two_axes", cube, [[0, 3], [2, 1], [1, 0]], [1, 4, 1], [1], [0, 2], [0, 2], 1)
+    yield from gather("swapped_axes", cube, [[0, 2], [3, 1], [4, 0]], [1, 4, 1], [0], [0, 2], [2, 0], 1)
+    yield from gather("first_vectors", cube, [[0, 2, 1, 1], [3, 1, 0, 9]], [1, 4, 1], [1], [0, 2], [0, 2], 0)
+    yield from gather("windows", values([6, 7]), [[0, 0], [4, 5], [9, 9], [2, -3]], [2, 3], [1, 2], [], [0, 1], 1)
+    yield from gather("windows_on_one_axis", cube, [[1], [9]], [3, 2, 5], [0, 2, 3], [], [1], 1)
+    yield from gather("parts_without_index", cube, [[1], [3]], [2, 1, 4], [0, 2], [1], [1], 1)
+    yield from gather("first_of_an_axis", cube, [[1], [3]], [1, 1, 5], [1], [0, 1], [1], 1)
+    yield from gather("one_row", values([5, 4]), [2], [1, 4], [0], [0], [0], 0)
+    yield from gather("nothing", values([5, 4]), np.zeros([0, 1]), [1, 4], [1], [0], [0], 1)
+    yield from gather("rows_of_an_unknown_rank", values([5, 4]), [[4], [0]], [1, 4], [1], [0], [0], 1, opens=["rank"])
+    numbers = dimension_numbers("GatherDimensionNumbers", offset_dims=[1], collapsed_slice_dims=[0], start_index_map=[0], index_vector_dim=1)
+    rows = lambda x, at: xla.gather(x, at, numbers, tf.stack([1, tf.shape(x)[1]]))
+    yield from case("gather_whole_rows", rows, values([5, 4]), np.array([[4], [0]], np.int32))
+
+
+def function(compute, dtype=tf.float32, count=2):
+    return tf.function(compute, autograph=False).get_concrete_function(*[tf.TensorSpec([], dtype)] * count)
+
+
+def scatter(name, operand, indices, updates, window, inserted, mapped, vector, compute=lambda old, new: new, **options):
+    numbers = dimension_numbers(
+        "ScatterDimensionNumbers", update_window_dims=window, inserted_window_dims=inserted, scatter_dims_to_operand_dims=mapped, index_vector_dim=vector
+    )
+
+    def build(x, at, y):
+        return raw.xla_scatter(x, at, y, function(compute, x.dtype), numbers.SerializeToString(), indices_are_sorted=False)
+
+    return case(f"scatter_{name}", build, operand, np.asarray(indices, np.int32), updates, **options)
+
+
+def scatters():
+    cube = values([3, 4, 5])
+    # None of these rows is written twice, but one outside.
+    at = [[4], [0], [9], [-2]]
+    for dtype in TYPES:
+        yield from scatter(f"rows_{np.dtype(dtype).name}", values([5, 4], dtype), at, values([4, 4], dtype), [1], [0], [0], 1)
+    for name, compute in dict(add=lambda a, b: a + b, mul=lambda a, b: b * a, max=tf.maximum, min=tf.minimum).items():
+        for dtype in (np.float32, np.int32, np.float16) if name == "add" else [np.float32]:
+            part = values([4, 4], dtype)
+            yield from scatter(f"{name}_{np.dtype(dtype).name}", values([5, 4], dtype), [[4], [1], [4], [5]], part, [1], [0], [0], 1, compute)
+    yield from scatter("columns", values([5, 4]), [[3, 0]], values([5, 1, 2]), [0], [1], [1], 2)
+    yield from scatter("elements", cube, [[0, 3, 4], [2, 1, 9], [1, 0, 0]], values([3]), [], [0, 1, 2], [0, 1, 2], 1)
+    yield from scatter("swapped_axes", cube, [[0, 2], [3, 1], [4, 0]], values([4, 3]), [0], [0, 2], [2, 0], 1)
+    yield from scatter("windows", values([6, 7]), [[0, 0], [4, 4], [5, 1], [2, -1]], values([4, 2, 3]), [1, 2], [], [0, 1], 1)
+    yield from scatter("add_windows", values([6, 7]), [[0, 0], [1, 1]], values([2, 2, 3]), [1, 2], [], [0, 1], 1, lambda a, b: a + b)
+    yield from scatter("parts_without_index", cube, [[1], [3]], values([2, 2, 4]), [0, 2], [1], [1], 1)
+    yield from scatter("one_row", values([5, 4]), [2], values([4]), [0], [0], [0], 0)
+    yield from scatter("rows_of_an_unknown_rank", values([5, 4]), at, values([4, 4]), [1], [0], [0], 1, opens=["rank"])
+    yield from scatter("nothing", values([5, 4]), np.zeros([0, 1]), values([0, 4]), [1], [0], [0], 1)
+
+
 def all_cases():
-    for family in (slices, products, paddings, convolutions):
+    for family in (slices, products, paddings, convolutions, gathers, scatters):
         yield from family()
 
 

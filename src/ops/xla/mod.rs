@@ -6,6 +6,7 @@
 pub mod dimensions;
 pub mod lower;
 pub mod shape;
+pub mod slices;
 pub mod windows;
 
 use super::array::lower::basic::{identities, identity};
@@ -45,11 +46,19 @@ pub const OPS: &[Op] = &[
     op("XlaEinsum")
         .shape(super::matrix::shape::einsum)
         .lower(super::matrix::lower::product::einsum, &["Einsum"]),
+    by_parts("XlaGather")
+        .shape(shape::gather)
+        .lower(lower::gather::gather, &["Gather", "Min", "Max", "Mul", "Add"])
+        .float16(),
     by_parts("XlaOptimizationBarrier").shape(shape::like_inputs).lower(identities, &[]),
     by_parts("XlaPad")
         .shape(shape::pad)
         .lower(lower::pad::pad, &["Pad", "Slice", "Reshape"])
         .constants(&[("padding_low", COMPILED), ("padding_high", COMPILED), ("padding_interior", COMPILED)])
         .float16(),
+    op("XlaScatter")
+        .shape(shape::scatter)
+        .lower(lower::gather::scatter, &["ScatterND", "Pad", "Slice", "Where"])
+        .note("its function is one argument, or one op of both: Add, Mul, Maximum or Minimum"),
     by_parts("XlaSharding").shape(like_first_input).lower(identity, &[]),
 ];

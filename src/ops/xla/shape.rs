@@ -2,6 +2,7 @@
 
 use super::dimensions;
 use super::lower::product::Roles;
+use super::slices::Slices;
 use super::windows::{Convolution, Edges};
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
@@ -149,4 +150,32 @@ pub fn convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> 
         dims[convolution.result[axis]] = sizes.and_then(|(length, size)| window.positions(size, length));
     }
     one(dtype, Shape::new(dims))
+}
+
+/// The axes of the indices, and among them those of a slice, whose sizes are an input.
+pub fn gather(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let (operand, indices) = (inputs.tensor_type(0)?, inputs.shape(1)?);
+    let sizes = inputs.described_shape(2)?;
+    check_fits(node, &sizes, &operand.shape)?;
+    let Some(lengths) = indices.dims() else { return one(operand.dtype, Shape::UNKNOWN) };
+    let slices = Slices::gathered(node, lengths.len())?;
+    slices.check_ranks(node, &operand.shape, &Shape::UNKNOWN)?;
+    let places = (0..slices.rank()).filter_map(|axis| Some((slices.place(axis)?, sizes.dim(axis))));
+    let of_indices = slices.index_axes().into_iter().map(|axis| lengths[axis]);
+    let mut dims: Vec<(usize, Option<usize>)> =
+        places.chain(slices.batch.iter().copied().zip(of_indices)).collect();
+    dims.sort_unstable_by_key(|&(place, _)| place);
+    one(operand.dtype, Shape::new(dims.into_iter().map(|(_, length)| length).collect()))
+}
+
+/// The shape of the operand.
+pub fn scatter(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let (operand, updates) = (inputs.tensor_type(0)?, inputs.shape(2)?);
+    let Some(indices_rank) = inputs.shape(1)?.rank() else {
+        return one(operand.dtype, operand.shape.clone());
+    };
+    let slices = Slices::scattered(node, indices_rank)?;
+    slices.check_ranks(node, &operand.shape, updates)?;
+    let is_known = operand.shape.rank().is_some();
+    one(operand.dtype, if is_known { operand.shape.clone() } else { Shape::of_rank(slices.rank()) })
 }

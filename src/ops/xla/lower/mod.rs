@@ -1,4 +1,6 @@
+pub mod computation;
 pub mod convolution;
+pub mod gather;
 pub mod pad;
 pub mod product;
 pub mod slice;
