@@ -259,8 +259,106 @@ def scatters():
     yield from scatter("nothing", values([5, 4]), np.zeros([0, 1]), values([0, 4]), [1], [0], [0], 1)
 
 
+COMBINATIONS = dict(add=lambda a, b: a + b, mul=lambda a, b: b * a, max=tf.maximum, min=tf.minimum)
+TRUTHS = {"and": tf.logical_and, "or": tf.logical_or}
+
+
+def reduce(name, array, first, axes, compute, **options):
+    def build(x):
+        first_number = tf.constant(first, x.dtype)
+        return xla.reduce(x, first_number, dimensions_to_reduce=axes, reducer=function(compute, x.dtype))
+
+    return case(f"reduce_{name}", build, array, **options)
+
+
+def reductions():
+    cube = values([3, 4, 5])
+    for name, compute in COMBINATIONS.items():
+        for dtype in (np.float32, np.float64, np.int32, np.int64, np.uint8):
+            yield from reduce(f"{name}_{np.dtype(dtype).name}", values([2, 3], dtype), 1, [1], compute)
+    for name, compute in TRUTHS.items():
+        for first in (True, False):
+            yield from reduce(f"{name}_{first}", values([4, 3], np.bool_), first, [1], compute)
+    yield from reduce("two_axes", cube, 0, [2, 0], COMBINATIONS["add"])
+    yield from reduce("largest_of_large", values([3, 4], np.int64) << 40, -(2**63), [0], tf.maximum)
+    yield from reduce("smallest_of_large", values([3, 4], np.int64) << 40, 2**63 - 1, [0, 1], tf.minimum)
+    yield from reduce("all", cube, -np.inf, [0, 1, 2], tf.maximum)
+    yield from reduce("no_axes", cube, 2, [], COMBINATIONS["add"])
+    yield from reduce("nothing", values([0, 4]), 3, [0], tf.maximum, opens=["closed"])
+    yield from reduce("sum_of_nothing", values([0, 4]), 3, [0], COMBINATIONS["add"])
+    variadic = lambda x: xla.variadic_reduce([x], [tf.constant(-9.0)], dimensions_to_reduce=[1], reducer=function(tf.maximum))
+    yield from case("variadic_reduce", lambda x: variadic(x)[0], cube)
+    older = lambda x: raw.xla_variadic_reduce([x], [tf.constant(0.0)], dimensions_to_reduce=[1], reducer=function(COMBINATIONS["add"]))
+    yield from case("variadic_reduce_v1", lambda x: older(x)[0], cube)
+    image = values([2, 7, 6, 3])
+
+    def window(name, array, compute, sizes, first=0, **options):
+        shapes = {key: options.pop(key) for key in ("window_strides", "base_dilations", "window_dilations", "padding") if key in options}
+        build = lambda x: xla.reduce_window(x, tf.constant(first, x.dtype), function(compute, x.dtype), sizes, **shapes)
+        return case(f"reduce_window_{name}", build, array, **options)
+
+    for name, compute in COMBINATIONS.items():
+        for dtype in (np.float32, np.int32, np.int64):
+            first = dict(mul=1).get(name, 2)
+            around = [(0, 0), (1, 1), (0, 2), (0, 0)]
+            options = dict(window_strides=[1, 2, 1, 1], padding=around, rtol=1e-5, atol=1e-5)
+            yield from window(f"{name}_{np.dtype(dtype).name}", values([1, 5, 4, 2], dtype), compute, [1, 2, 3, 1], first, **options)
+    yield from window("largest", image, tf.maximum, [1, 3, 2, 1], -np.inf, window_strides=[1, 2, 2, 1], padding=[(0, 0), (1, 1), (0, 1), (0, 0)])
+    yield from window("channels_second", image, tf.maximum, [1, 1, 3, 2], -np.inf, window_strides=[1, 1, 2, 2])
+    yield from window("dilated", image, tf.maximum, [1, 3, 2, 1], -np.inf, window_dilations=[1, 2, 3, 1], base_dilations=[1, 2, 1, 1])
+    yield from window("spread", image, COMBINATIONS["add"], [1, 3, 2, 1], 0, base_dilations=[1, 2, 3, 1], padding=[(0, 0), (-1, 1), (2, -1), (0, 0)])
+    yield from window("all_axes", values([4, 5]), tf.minimum, [2, 3], np.inf, window_strides=[2, 1])
+    yield from window("truths", values([4, 5], np.bool_), tf.logical_and, [2, 3], True, padding=[(1, 0), (0, 1)])
+    yield from window("running", values([2, 6]), COMBINATIONS["add"], [1, 6], padding=[(0, 0), (5, 0)])
+    yield from window("running_back", values([6, 2], np.int32), COMBINATIONS["add"], [6, 1], 3, padding=[(0, 5), (0, 0)])
+    yield from window("running_largest", values([2, 6]), tf.maximum, [1, 6], -np.inf, padding=[(0, 0), (5, 0)])
+    yield from window("one_axis", values([2, 7, 3]), COMBINATIONS["add"], [1, 3, 1], 0, window_strides=[1, 2, 1], rtol=1e-5, atol=1e-5)
+
+
+def sorts():
+    for dtype in (np.float32, np.float64, np.int32, np.int64, np.uint8):
+        yield from case(f"sort_{np.dtype(dtype).name}", xla.sort, values([3, 9], dtype))
+    yield from case("sort_a_vector", xla.sort, values([9]))
+    yield from case("sort_nothing", xla.sort, values([3, 0]))
+    keys = np.stack([RANDOM.permutation(9) for _ in range(3)]).astype(np.float32)
+    yield from case("key_value_sort", xla.key_value_sort, keys, values([3, 9], np.int32))
+
+    def by(compare, axis, *types):
+        comparator = lambda: tf.function(compare, autograph=False).get_concrete_function(*[tf.TensorSpec([], t) for t in types for _ in range(2)])
+        return lambda *x: xla.variadic_sort(x, axis, comparator=comparator(), is_stable=True)
+
+    yield from case("variadic_sort", by(lambda a, b: a < b, 0, tf.float32), keys)
+    yield from case("variadic_sort_descending", by(lambda a, b: a > b, 1, tf.float32), keys)
+    yield from case("variadic_sort_turned", by(lambda a, b: b < a, 1, tf.float32), keys)
+    second = by(lambda a, b, c, d: c < d, 1, tf.float32, tf.int32)
+    yield from case("variadic_sort_by_the_second", second, keys, np.flip(keys, 1).astype(np.int32))
+    equal = by(lambda a, b, c, d: a < b, 1, tf.int32, tf.float32)
+    yield from case("variadic_sort_of_equal_keys", equal, np.array([[2, 1, 2, 1, 1, 2]], np.int32), values([1, 6]))
+
+
+def control():
+    larger = lambda x: tf.function(lambda i, x: (i + 1, x * 2.0), autograph=False).get_concrete_function(tf.TensorSpec([], tf.int32), x)
+    fewer = lambda x: tf.function(lambda i, x: i < 3, autograph=False).get_concrete_function(tf.TensorSpec([], tf.int32), x)
+    spec = tf.TensorSpec([2, 3], tf.float32)
+    loop = lambda x: xla.while_loop([tf.constant(0), x], cond=fewer(spec), body=larger(spec))
+    yield from case("while", loop, values([2, 3]), opens=["closed"])
+    branch = lambda compute: tf.function(compute, autograph=False).get_concrete_function(spec)
+    chosen = lambda x, y: tf.raw_ops.StatelessIf(cond=x, input=[y], then_branch=branch(lambda x: x * 2.0), else_branch=branch(lambda x: x - 1.0), Tout=[tf.float32])
+
+    def of_xla(session, definition, operations):
+        # TensorFlow 2.15 does not run XlaIf: its kernel reads an attribute that the op does not have.
+        for node in definition.node:
+            if node.op == "StatelessIf":
+                node.op = "XlaIf"
+                del node.attr["output_shapes"]
+        return definition
+
+    feeds = [[np.bool_(flag), values([2, 3])] for flag in (True, False)]
+    yield from case("if", chosen, *feeds[0], feeds=feeds, opens=["closed"], rewrite=of_xla)
+
+
 def all_cases():
-    for family in (slices, products, paddings, convolutions, gathers, scatters):
+    for family in (slices, products, paddings, convolutions, gathers, scatters, reductions, sorts, control):
         yield from family()
 
 

@@ -1,6 +1,7 @@
 //! Ops that TensorFlow defines as several others in a row. They are imported as these; the last one has the node's name.
 //!
-//! Sources: the descriptions of the ops in `tensorflow/core/ops/{array,image,math,nn,random}_ops.cc`.
+//! Sources: the descriptions of the ops in `tensorflow/core/ops/{array,image,math,nn,random}_ops.cc` and
+//! `tensorflow/compiler/tf2xla/ops/xla_ops.cc`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
@@ -25,6 +26,8 @@ pub const COMPOSED: &[(&str, &[&str], &str)] = &[
     ("RandomCrop", &["Shape", "RandomUniformInt", "Slice"], "at another place than TensorFlow's"),
     ("SparseMatMul", &["Cast", "MatMul"], ""),
     ("TensorStridedSliceUpdate", &["Range", "StridedSlice", "BroadcastTo", "TensorScatterUpdate"], ""),
+    ("XlaIf", &["StatelessIf"], ""),
+    ("XlaWhile", &["StatelessWhile"], ""),
 ];
 
 /// Adds the nodes that replace a node, and returns the last one.
@@ -62,6 +65,8 @@ pub(super) fn add_composed(
         ("TensorStridedSliceUpdate", &[input, begin, end, strides, value]) => {
             composed.slice_update(input, [begin, end, strides], value)
         }
+        ("XlaIf", _) => composed.graph.add(name, "StatelessIf", inputs.to_vec(), attrs.clone()),
+        ("XlaWhile", _) => composed.graph.add(name, "StatelessWhile", inputs.to_vec(), attrs.clone()),
         _ => Err(Error::new(format!("{op} \"{name}\""), format!("it has {} inputs", inputs.len()))),
     }
 }

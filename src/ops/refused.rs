@@ -78,4 +78,20 @@ pub const OPS: &[Op] = &[
     op("StatelessSampleDistortedBoundingBox")
         .shape(by_definition)
         .refused(GENERATOR, "let the model begin after it, and give it a box"),
+    op("XlaAllReduce")
+        .also(&["XlaReduceScatter", "XlaReplicaId", "XlaSpmdFullToShardShape", "XlaSpmdShardToFullShape"])
+        .shape(by_definition)
+        .refused("it belongs to a computation on several devices", "export the model for one device"),
+    op("XlaCallModule").shape(by_definition).refused(
+        "it contains a program of StableHLO, and no ops of TensorFlow",
+        "export the model with `jax2tf.convert(..., native_serialization=False)`",
+    ),
+    op("XlaCustomCall")
+        .also(&["XlaCustomCallV2"])
+        .shape(by_definition)
+        .refused("it calls a function of another library, which the graph does not contain", OUTSIDE),
+    op("XlaRngBitGenerator")
+        .shape(by_definition)
+        .refused("the generator of random numbers of XLA decides", GIVE_NUMBERS),
+    op("XlaSelectAndScatter").shape(by_definition).refused("only training reads it", OUTSIDE),
 ];

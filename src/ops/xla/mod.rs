@@ -15,6 +15,8 @@ use crate::ops::infer::like_first_input;
 
 const COMPILED: &str = "XLA compiles the op for its value";
 
+const OF_NAN: &str = "the runtime decides about the places of NaN and of zeros with a sign";
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     by_parts("XlaBroadcastHelper")
@@ -50,15 +52,52 @@ pub const OPS: &[Op] = &[
         .shape(shape::gather)
         .lower(lower::gather::gather, &["Gather", "Min", "Max", "Mul", "Add"])
         .float16(),
+    op("XlaKeyValueSort")
+        .shape(shape::like_inputs)
+        .lower(lower::sort::key_value_sort, &["TopK", "GatherElements"])
+        .note(OF_NAN),
     by_parts("XlaOptimizationBarrier").shape(shape::like_inputs).lower(identities, &[]),
     by_parts("XlaPad")
         .shape(shape::pad)
         .lower(lower::pad::pad, &["Pad", "Slice", "Reshape"])
         .constants(&[("padding_low", COMPILED), ("padding_high", COMPILED), ("padding_interior", COMPILED)])
         .float16(),
+    op("XlaReduce")
+        .also(&["XlaVariadicReduce", "XlaVariadicReduceV2"])
+        .shape(shape::reduce)
+        .lower(lower::reduce::reduce, &["ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"])
+        .note("of one tensor; its function is one op: Add, Mul, Maximum, Minimum, LogicalAnd or LogicalOr"),
+    op("XlaReduceWindow")
+        .shape(shape::reduce_window)
+        .lower(
+            lower::windows::reduce_window,
+            &[
+                "Gather",
+                "ReduceSum",
+                "ReduceProd",
+                "ReduceMax",
+                "ReduceMin",
+                "MaxPool",
+                "AveragePool",
+                "CumSum",
+            ],
+        )
+        .constants(&[
+            ("window_dimensions", COMPILED),
+            ("window_strides", COMPILED),
+            ("base_dilations", COMPILED),
+            ("window_dilations", COMPILED),
+            ("padding", COMPILED),
+        ])
+        .note("its function is one op: Add, Mul, Maximum, Minimum, LogicalAnd or LogicalOr"),
     op("XlaScatter")
         .shape(shape::scatter)
         .lower(lower::gather::scatter, &["ScatterND", "Pad", "Slice", "Where"])
         .note("its function is one argument, or one op of both: Add, Mul, Maximum or Minimum"),
     by_parts("XlaSharding").shape(like_first_input).lower(identity, &[]),
+    op("XlaSort").shape(like_first_input).lower(lower::sort::sort, &["TopK"]).note(OF_NAN),
+    op("XlaVariadicSort")
+        .shape(shape::sorted)
+        .lower(lower::sort::variadic_sort, &["TopK", "GatherElements"])
+        .note("its function is Less or Greater of both elements of one tensor"),
 ];

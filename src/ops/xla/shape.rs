@@ -3,11 +3,11 @@
 use super::dimensions;
 use super::lower::product::Roles;
 use super::slices::Slices;
-use super::windows::{Convolution, Edges};
+use super::windows::{Convolution, Edges, Window};
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
 use crate::ops::checks;
-use crate::ops::infer::{Inputs, one};
+use crate::ops::infer::{Inputs, by_definition, one};
 
 /// As many outputs as inputs, of the same types.
 pub fn like_inputs(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
@@ -178,4 +178,38 @@ pub fn scatter(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     slices.check_ranks(node, &operand.shape, updates)?;
     let is_known = operand.shape.rank().is_some();
     one(operand.dtype, if is_known { operand.shape.clone() } else { Shape::of_rank(slices.rank()) })
+}
+
+/// The tensors that are sorted, without the axis that they are sorted along.
+pub fn sorted(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    (0..node.inputs.len().saturating_sub(1)).map(|index| inputs.tensor_type(index).cloned()).collect()
+}
+
+/// One tensor without the axes that it is reduced along; of several, nothing is known.
+pub fn reduce(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    if node.inputs.len() != 2 {
+        return by_definition(inputs, node);
+    }
+    let input = inputs.tensor_type(0)?;
+    let Some(dims) = input.shape.dims() else { return one(input.dtype, Shape::UNKNOWN) };
+    let axes = dimensions::axes(node, node.ints("dimensions_to_reduce"), dims.len())?;
+    one(input.dtype, Shape::new(dimensions::others(&axes, dims.len()).map(|axis| dims[axis]).collect()))
+}
+
+/// How often a window is along each axis.
+pub fn reduce_window(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let mut numbers = vec![];
+    for index in 2..7 {
+        numbers.extend(inputs.integers(index)?);
+    }
+    let [sizes, strides, base, dilations, pads] = &numbers[..] else {
+        return one(input.dtype, input.shape.rank().map_or(Shape::UNKNOWN, Shape::of_rank));
+    };
+    checks::rank(inputs, 0, "input", sizes.len())?;
+    let windows = Window::all(node, sizes.len(), [strides, pads, base, dilations])?;
+    let position = |(axis, (window, &size)): (usize, (Window, &i64))| {
+        window.positions(usize::try_from(size).ok()?, input.shape.dim(axis)?)
+    };
+    one(input.dtype, Shape::new(windows.into_iter().zip(sizes).enumerate().map(position).collect()))
 }

@@ -347,7 +347,7 @@ fn greatest(
     let value = gathered(steps, value, (axis, 0, 4), window, (padding, Beyond::Nearest));
     let within = axis as i64 + 1;
     match dtype {
-        DType::Int64 => large::greatest(steps.cx, steps.node, value, within),
+        DType::Int64 => large::extreme_along(steps.cx, steps.node, value, within, true),
         _ => steps.reduce("ReduceMax", &value, &[within], false),
     }
 }

@@ -30,12 +30,19 @@ pub fn extreme(
     cx.emit(node, "Squeeze", vec![value, axes], layout, vec![]);
 }
 
-/// The greatest elements along an axis, which goes.
-pub fn greatest(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: String, axis: i64) -> String {
-    let inputs = elements(cx, node, "ArgMax", value, axis);
+/// The greatest or least elements along an axis, which goes.
+pub fn extreme_along(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    value: String,
+    axis: i64,
+    is_greatest: bool,
+) -> String {
+    let operator = if is_greatest { "ArgMax" } else { "ArgMin" };
+    let inputs = elements(cx, node, operator, value, axis);
     let found = cx.step(node, "found", "GatherElements", inputs, vec![("axis", Attribute::Int(axis))]);
     let axes = cx.vector(node, "axes", &[axis]);
-    cx.step(node, "greatest", "Squeeze", vec![found, axes], vec![])
+    cx.step(node, "extreme", "Squeeze", vec![found, axes], vec![])
 }
 
 /// A value, and the indices of its greatest or least elements along an axis.

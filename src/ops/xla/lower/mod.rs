@@ -3,4 +3,7 @@ pub mod convolution;
 pub mod gather;
 pub mod pad;
 pub mod product;
+pub mod reduce;
 pub mod slice;
+pub mod sort;
+pub mod windows;
