@@ -636,3 +636,73 @@ fn one_length_of_a_shape_becomes_a_vector_with_two_nodes() {
     assert_eq!(counts, [1, 1, 0, 0, 0]);
     assert_eq!(execute(&model, &[2, 3], vec![0.0; 6]), [(vec![1], vec![2.0])]);
 }
+
+/// A graph that reduces a matrix by a function of two numbers, which is this op of both.
+fn reduced_by(op: &str) -> [String; 4] {
+    let input = |name: &str| format!("input_arg {{ name: \"{name}\" type: DT_FLOAT }} ");
+    let signature = format!(
+        "signature {{ name: \"f\" {} output_arg {{ name: \"r\" type: DT_FLOAT }} }}",
+        input("a") + &input("b")
+    );
+    let body = format!("node_def {{ name: \"c\" op: \"{op}\" input: \"a\" input: \"b\" {} }}", float());
+    let function = format!("function {{ {signature} {body} ret {{ key: \"r\" value: \"c:z:0\" }} }}");
+    let attributes = [
+        float(),
+        attribute("reducer", "func { name: \"f\" }"),
+        attribute("dimensions_to_reduce", "list { i: 1 }"),
+    ];
+    [
+        format!("library {{ {function} }}\n"),
+        placeholder("x", &[2, 3]),
+        constant("first", &[], 0.0),
+        node("reduced", "XlaReduce", &["x", "first"], &attributes.concat()),
+    ]
+}
+
+#[test]
+fn functions_of_xla_that_combine_elements_otherwise_than_onnx_are_refused() {
+    let error = refused(&reduced_by("Sub"), &["--outputs", "reduced:0"]);
+    assert!(
+        error.contains("its function `reducer` is none of those that ONNX combines elements by"),
+        "{error}"
+    );
+    let (_folder, graph, model) = graph(&reduced_by("Maximum"));
+    convert(&graph, &model, &["--outputs", "reduced:0"]);
+    assert_eq!(execute(&model, &[2, 3], vec![1.0, 2.0, 3.0, -4.0, -5.0, -6.0]), [(vec![2], vec![3.0, 0.0])]);
+}
+
+#[test]
+fn dimension_numbers_that_are_damaged_or_do_not_fit_are_refused() {
+    let product = |numbers: &str| {
+        let text = |name: &str, value: &str| attribute(name, &format!("s: \"{value}\""));
+        let attributes = float() + &text("dimension_numbers", numbers) + &text("precision_config", "");
+        [
+            placeholder("x", &[2, 3]),
+            placeholder("y", &[3, 4]),
+            node("product", "XlaDot", &["x", "y"], &attributes),
+        ]
+    };
+    for (numbers, problem) in [
+        (r"\377", "its dimension_numbers are no message of XLA"),
+        (r"\n\001\005\022\001\000", "its dimension_numbers name axes [5] of a tensor of rank 2"),
+        (r"\n\001\001", "its dimension_numbers do not name the same number of axes of both factors"),
+        (r"\n\001\000\022\001\000", "tensors of shapes [2, 3] and [3, 4] have no such product"),
+    ] {
+        let error = refused(&product(numbers), &["--outputs", "product:0"]);
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn a_program_of_stablehlo_is_refused_with_the_option_of_jax_that_exports_ops() {
+    let attributes = [
+        attribute("version", "i: 4"),
+        attribute("module", "s: \"\""),
+        attribute("Tin", "list { type: DT_FLOAT }"),
+        attribute("Tout", "list { type: DT_FLOAT }"),
+        attribute("Sout", "list { shape { unknown_rank: true } }"),
+    ];
+    let nodes = [placeholder("x", &[2]), node("called", "XlaCallModule", &["x"], &attributes.concat())];
+    let error = refused(&nodes, &["--outputs", "called:0"]);
+    assert!(error.contains("native_serialization=False"), "{error}");
+}

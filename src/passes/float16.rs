@@ -211,7 +211,7 @@ fn only_forwards(node: &Node) -> bool {
 
 /// The attributes of a node with float16 instead of float32, except the type of a batch norm's statistics.
 fn narrowed_attrs(node: &Node) -> Attrs {
-    let types: Vec<&'static str> = ["T", "dtype", "Tparams"]
+    let types: Vec<&'static str> = ["T", "dtype", "Tparams", "preferred_element_type"]
         .into_iter()
         .filter(|name| node.dtype(name) == Some(DType::Float32))
         .collect();

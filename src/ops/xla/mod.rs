@@ -4,6 +4,7 @@
 //! <https://openxla.org/xla/operation_semantics>.
 
 pub mod dimensions;
+pub mod eval;
 pub mod lower;
 pub mod shape;
 pub mod slices;
@@ -12,6 +13,7 @@ pub mod windows;
 use super::array::lower::basic::{identities, identity};
 use super::{Op, by_parts, op};
 use crate::ops::infer::like_first_input;
+use crate::tensor::Tensor;
 
 const COMPILED: &str = "XLA compiles the op for its value";
 
@@ -36,14 +38,21 @@ pub const OPS: &[Op] = &[
             ("feature_group_count", COMPILED),
         ])
         .float16(),
-    op("XlaDot").also(&["XlaDotV2"]).shape(shape::dot).lower(lower::product::dot, &["Einsum", "Cast"]),
+    op("XlaDot")
+        .also(&["XlaDotV2"])
+        .shape(shape::dot)
+        .lower(lower::product::dot, &["Einsum", "Cast"])
+        .eval(eval::dot)
+        .float16(),
     by_parts("XlaDynamicSlice")
         .shape(shape::dynamic_slice)
         .lower(lower::slice::dynamic_slice, &["Slice", "Min", "Max"])
+        .fold(eval::dynamic_slice)
         .float16(),
     by_parts("XlaDynamicUpdateSlice")
         .shape(shape::dynamic_update_slice)
         .lower(lower::slice::dynamic_update_slice, &["Concat", "Slice", "Min", "Max"])
+        .eval(eval::dynamic_update_slice)
         .float16(),
     op("XlaEinsum")
         .shape(super::matrix::shape::einsum)
@@ -51,12 +60,17 @@ pub const OPS: &[Op] = &[
     by_parts("XlaGather")
         .shape(shape::gather)
         .lower(lower::gather::gather, &["Gather", "Min", "Max", "Mul", "Add"])
+        .eval(eval::gather)
         .float16(),
     op("XlaKeyValueSort")
         .shape(shape::like_inputs)
         .lower(lower::sort::key_value_sort, &["TopK", "GatherElements"])
         .note(OF_NAN),
-    by_parts("XlaOptimizationBarrier").shape(shape::like_inputs).lower(identities, &[]),
+    by_parts("XlaOptimizationBarrier")
+        .shape(shape::like_inputs)
+        .lower(identities, &[])
+        .eval(|_, inputs| Some(inputs.iter().map(|&input| input.clone()).collect()))
+        .float16(),
     by_parts("XlaPad")
         .shape(shape::pad)
         .lower(lower::pad::pad, &["Pad", "Slice", "Reshape"])
@@ -94,7 +108,11 @@ pub const OPS: &[Op] = &[
         .shape(shape::scatter)
         .lower(lower::gather::scatter, &["ScatterND", "Pad", "Slice", "Where"])
         .note("its function is one argument, or one op of both: Add, Mul, Maximum or Minimum"),
-    by_parts("XlaSharding").shape(like_first_input).lower(identity, &[]),
+    by_parts("XlaSharding")
+        .shape(like_first_input)
+        .lower(identity, &[])
+        .eval(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)]))
+        .float16(),
     op("XlaSort").shape(like_first_input).lower(lower::sort::sort, &["TopK"]).note(OF_NAN),
     op("XlaVariadicSort")
         .shape(shape::sorted)

@@ -98,10 +98,10 @@ pub fn pad(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 
 /// The input with fewer axes gets axes of length 1, so that both have the same rank.
 pub fn broadcast_helper(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let types: Vec<TensorType> = like_inputs(inputs, node)?.into_iter().take(2).collect();
+    let types = [inputs.tensor_type(0)?.clone(), inputs.tensor_type(1)?.clone()];
     let dims = inputs.integers(2)?;
     if dims.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(types);
+        return Ok(types.to_vec());
     }
     let (Some(left), Some(right)) = (types[0].shape.rank(), types[1].shape.rank()) else {
         return Ok(types.iter().map(|known| TensorType::new(known.dtype, Shape::UNKNOWN)).collect());
@@ -159,7 +159,9 @@ pub fn gather(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     check_fits(node, &sizes, &operand.shape)?;
     let Some(lengths) = indices.dims() else { return one(operand.dtype, Shape::UNKNOWN) };
     let slices = Slices::gathered(node, lengths.len())?;
-    slices.check_ranks(node, &operand.shape, &Shape::UNKNOWN)?;
+    for whole in [&operand.shape, &sizes] {
+        slices.check_ranks(node, whole, &Shape::UNKNOWN)?;
+    }
     let places = (0..slices.rank()).filter_map(|axis| Some((slices.place(axis)?, sizes.dim(axis))));
     let of_indices = slices.index_axes().into_iter().map(|axis| lengths[axis]);
     let mut dims: Vec<(usize, Option<usize>)> =

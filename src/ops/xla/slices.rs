@@ -123,3 +123,58 @@ fn check_no_batching(node: &Node, axes: &[i64]) -> Result<()> {
             .unsupported()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::graph::{Attr, Attrs};
+
+    fn gathered(numbers: &GatherDimensionNumbers, indices_rank: usize) -> Result<Slices> {
+        let attrs = Attrs::from([("dimension_numbers", Attr::Bytes(numbers.encode_to_vec()))]);
+        let node = Node {
+            name: "slices".to_owned(),
+            op: "XlaGather".to_owned(),
+            inputs: vec![],
+            attrs,
+            outputs: vec![],
+        };
+        Slices::gathered(&node, indices_rank)
+    }
+
+    /// Columns of a matrix, at indices of one component.
+    fn columns() -> GatherDimensionNumbers {
+        GatherDimensionNumbers {
+            offset_dims: vec![0],
+            collapsed_slice_dims: vec![1],
+            start_index_map: vec![1],
+            index_vector_dim: 2,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_axes_of_slices_are_among_those_of_the_indices() {
+        let slices = gathered(&columns(), 3).unwrap();
+        assert_eq!((slices.rank(), slices.place(0), slices.place(1)), (2, Some(0), None));
+        assert_eq!((&slices.batch[..], slices.vector), (&[1, 2][..], Some(2)));
+        assert_eq!(slices.ordered(|_| true), [vec![1], vec![0]]);
+        assert_eq!(slices.ordered(|_| false), [vec![1, 0], vec![]]);
+        // Without an axis of their own, components are numbers.
+        assert_eq!(gathered(&columns(), 2).unwrap().vector, None);
+    }
+
+    #[test]
+    fn axes_that_do_not_exist_are_refused() {
+        assert!(gathered(&columns(), 1).is_err());
+        assert!(gathered(&GatherDimensionNumbers { offset_dims: vec![3], ..columns() }, 3).is_err());
+        assert!(gathered(&GatherDimensionNumbers { start_index_map: vec![-1], ..columns() }, 3).is_err());
+        assert!(
+            gathered(&GatherDimensionNumbers { collapsed_slice_dims: vec![1, 1], ..columns() }, 3).is_err()
+        );
+        assert!(
+            gathered(&GatherDimensionNumbers { operand_batching_dims: vec![0], ..columns() }, 3).is_err()
+        );
+    }
+}

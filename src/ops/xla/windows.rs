@@ -124,3 +124,54 @@ impl Convolution {
         Ok(Self { images, filter, result, windows })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Attrs, Node};
+
+    fn window(edges: [i64; 3], stride: i64, dilation: i64) -> Window {
+        let [low, high, interior] = edges;
+        Window { stride, dilation, edges: Edges { low, high, interior } }
+    }
+
+    fn node() -> Node {
+        Node {
+            name: "window".to_owned(),
+            op: "XlaPad".to_owned(),
+            inputs: vec![],
+            attrs: Attrs::new(),
+            outputs: vec![],
+        }
+    }
+
+    #[test]
+    fn elements_are_added_between_others_before_some_are_cut() {
+        let edges = |low, high, interior| Edges { low, high, interior };
+        assert_eq!(edges(1, 2, 0).length(3), Some(6));
+        assert_eq!(edges(-2, 1, 2).length(3), Some(6));
+        assert_eq!(edges(0, 0, 5).length(0), Some(0));
+        assert_eq!(edges(-4, 0, 0).length(3), None);
+        assert_eq!(edges(0, 0, i64::MAX).length(3), None);
+    }
+
+    #[test]
+    fn a_window_that_does_not_fit_has_no_position() {
+        assert_eq!(window([0, 0, 0], 2, 1).positions(3, 7), Some(3));
+        assert_eq!(window([0, 0, 0], 2, 3).positions(3, 7), Some(1));
+        assert_eq!(window([0, 0, 0], 2, 1).positions(3, 2), Some(0));
+        assert_eq!(window([0, 0, 0], 5, 1).positions(9, 2), Some(0));
+        assert_eq!(window([1, 1, 1], 1, 1).positions(2, 3), Some(6));
+    }
+
+    #[test]
+    fn numbers_that_no_window_has_are_refused() {
+        let node = node();
+        assert!(Window::all(&node, 1, [&[0], &[0, 0], &[1], &[1]]).is_err());
+        assert!(Window::all(&node, 1, [&[1], &[0], &[1], &[1]]).is_err());
+        assert!(Window::all(&node, 2, [&[1], &[0, 0], &[1], &[1]]).is_err());
+        assert!(Window::all(&node, 1, [&[1], &[i64::MIN, 0], &[1], &[1]]).is_err());
+        assert!(Window::all(&node, 1, [&[1], &[-1, 2], &[3], &[1]]).is_ok());
+        assert!(Edges::of(&node, [&[0], &[0], &[-1]]).is_err());
+    }
+}

@@ -94,7 +94,7 @@ pub fn joined<T: Clone + Default>(axis: usize, parts: &[ArrayViewD<'_, T>]) -> O
 }
 
 /// Tensors of one type, joined along an axis, which they have already or get before.
-fn tensors_joined<'t>(inputs: &[&'t Tensor], axis: usize, is_new: bool) -> Option<Tensor> {
+pub fn tensors_joined<'t>(inputs: &[&'t Tensor], axis: usize, is_new: bool) -> Option<Tensor> {
     macro_rules! of_type {
         ($kind:ident) => {{
             let view = |input: &&'t Tensor| match *input {

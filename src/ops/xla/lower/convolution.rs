@@ -15,7 +15,7 @@ use crate::ops::xla::windows::Convolution;
 
 pub fn convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (images, filter) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
-    let rank = cx.rank(node, images)?;
+    let rank = cx.rank(node, node.into())?;
     let mut numbers = vec![];
     for (index, what) in ["window_strides", "padding", "lhs_dilation", "rhs_dilation"].into_iter().enumerate()
     {
@@ -28,8 +28,11 @@ pub fn convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             format!("it slides along {} axes, and ONNX Runtime along 1 to 3", rank.saturating_sub(2));
         return Err(node.error(problem).unsupported());
     }
-    let (&[features], batches) = (&groups[..], node.int("batch_group_count", 1)) else {
-        return Err(node.error("its feature_group_count is not one number"));
+    let (features, batches) = match (&groups[..], node.int("batch_group_count", 1)) {
+        (&[features], batches) if features > 0 && batches > 0 => (features, batches),
+        (_, batches) => {
+            return Err(node.error(format!("it has {groups:?} groups of features and {batches} of batches")));
+        }
     };
     let dtype = computed_dtype(cx, node);
     let mut stored = vec![];
@@ -37,11 +40,14 @@ pub fn convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let name = cx.in_layout(tensor, &Layout::of_axes(order.clone())?)?;
         stored.push(if cx.dtype(tensor) == dtype { name } else { cx.cast(node, name, dtype) });
     }
+    let sizes = convolution.filter[2..].iter().map(|&axis| Some(cx.shape(filter).dim(axis)? as i64));
+    let sizes: Option<Vec<i64>> = sizes.collect();
     let (mut name, filter) = (stored[0].clone(), stored[1].clone());
     let mut steps = Steps { cx, node };
     let ints = |values: Vec<i64>| Attribute::Ints(values);
     let windows = &convolution.windows;
     let mut attributes = vec![("strides", ints(windows.iter().map(|window| window.stride).collect()))];
+    attributes.extend(sizes.map(|sizes| ("kernel_shape", ints(sizes))));
     let edges: Vec<_> = windows.iter().map(|window| window.edges).collect();
     if edges.iter().any(|edges| edges.interior > 0 || edges.low < 0 || edges.high < 0) {
         let zero = steps.number(dtype, 0.0);

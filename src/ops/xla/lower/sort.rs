@@ -59,9 +59,9 @@ pub fn key_value_sort(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// Several tensors in the order of the one that the function compares.
 pub fn variadic_sort(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some((_, tensors)) = node.inputs.split_last() else { return Err(node.error("it has no inputs")) };
-    let axis = match cx.integers(node, tensors.len(), "dimension")?[..] {
-        [axis] => node.axis(axis, cx.rank(node, cx.input_of(node, 0)?)?)?,
-        _ => return Err(node.error("its dimension is not one number")),
+    let axis = match cx.known_integers(node, tensors.len())?.as_deref() {
+        Some(&[axis]) => node.axis(axis, cx.rank(node, cx.input_of(node, 0)?)?)?,
+        _ => return Err(node.error("its dimension is not one number that is known before the model runs")),
     };
     let dtypes: Vec<DType> = tensors.iter().flat_map(|&tensor| [cx.dtype(tensor); 2]).collect();
     let compared = single_op(cx, node, "comparator", &dtypes)?;
