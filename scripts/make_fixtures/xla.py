@@ -305,6 +305,10 @@ def reductions():
             yield from window(f"{name}_{np.dtype(dtype).name}", values([1, 5, 4, 2], dtype), compute, [1, 2, 3, 1], first, **options)
     yield from window("largest", image, tf.maximum, [1, 3, 2, 1], -np.inf, window_strides=[1, 2, 2, 1], padding=[(0, 0), (1, 1), (0, 1), (0, 0)])
     yield from window("channels_second", image, tf.maximum, [1, 1, 3, 2], -np.inf, window_strides=[1, 1, 2, 2])
+    # ONNX Runtime makes the zeros of a Pad the padding of the MaxPool behind it.
+    largest = lambda x: xla.reduce_window(x, tf.constant(-np.inf, tf.float32), function(tf.maximum), [1, 1, 2, 2])
+    padded = lambda x: largest(xla.pad(x, tf.constant(0.0), [0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 0, 0]))
+    yield from case("reduce_window_behind_zeros", padded, -1 - np.abs(values([1, 2, 4, 3])))
     yield from window("dilated", image, tf.maximum, [1, 3, 2, 1], -np.inf, window_dilations=[1, 2, 3, 1], base_dilations=[1, 2, 1, 1])
     yield from window("spread", image, COMBINATIONS["add"], [1, 3, 2, 1], 0, base_dilations=[1, 2, 3, 1], padding=[(0, 0), (-1, 1), (2, -1), (0, 0)])
     yield from window("all_axes", values([4, 5]), tf.minimum, [2, 3], np.inf, window_strides=[2, 1])
