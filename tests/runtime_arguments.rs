@@ -18,6 +18,9 @@ use crate::support::op_cases::{Case, cases, edges, of_archive};
 /// What is said of the weights of a recurrent layer of cuDNN, which several constants may make up.
 const CUDNN_PARAMS: &str = "its params are not known before the model runs";
 
+/// What is said of bits that a comparison reads, if it is none of those that are made with numbers.
+const BITS: &str = "from operator set 26 on";
+
 /// A constant of a graph, and an input of an op that it is.
 struct Argument {
     constant: String,
@@ -86,7 +89,8 @@ fn an_argument_is_computed_by_the_model_or_refused_for_the_reason_that_its_row_n
             let is_of_another = |message: &str| {
                 let rows = graph.node.iter().filter_map(|node| find(&node.op));
                 let mut reasons = rows.flat_map(|row| row.constants).map(|(_, reason)| *reason);
-                reasons.any(|reason| message.contains(reason)) || message.contains(CUDNN_PARAMS)
+                reasons.any(|reason| message.contains(reason))
+                    || [CUDNN_PARAMS, BITS].iter().any(|reason| message.contains(reason))
             };
             match (refusal, declared) {
                 (None, None) => {}

@@ -148,6 +148,24 @@ def largest_of_signed_zeros(dtype, bits, masked=True):
     return build
 
 
+def order_of_jax(compare):
+    """Comparisons of numbers by their bits, for which zeros of both signs are equal, and what is not a number is the greatest."""
+
+    def key(x):
+        is_none = tf.not_equal(x, x)
+        x = tf.raw_ops.SelectV2(condition=tf.equal(x, 0), t=0.0, e=x)
+        bits = tf.bitcast(tf.raw_ops.SelectV2(condition=is_none, t=np.float32(np.nan), e=x), tf.int32)
+        mask = tf.bitcast(tf.bitwise.right_shift(bits, 31), tf.uint32)
+        return tf.bitwise.bitwise_xor(bits, tf.bitcast(tf.bitwise.right_shift(mask, np.uint32(1)), tf.int32))
+
+    def build():
+        x, y = floats(None, 1), floats(None, name="y")
+        column = np.concatenate([NUMBERS[0], [np.nan, -np.nan]]).astype(np.float32)
+        return [x, y], [compare(key(x), key(y))], [[column[:, None], column]]
+
+    return build
+
+
 def pooling_of_zeros_around_images():
     """The zeros are larger than the negative numbers beside them. Those around what a ReLU computes change no maximum."""
     x = floats(None, None, None, 3)
@@ -217,6 +235,8 @@ CASES = {
     "largest_of_signed_zeros_in_float32": largest_of_signed_zeros(tf.float32, tf.int32),
     "largest_of_signed_zeros_in_float64": largest_of_signed_zeros(tf.float64, tf.int64, masked=False),
     "largest_of_signed_zeros_in_float16": largest_of_signed_zeros(tf.float16, tf.int16),
+    "less_in_the_order_of_jax": order_of_jax(tf.less),
+    "less_equal_in_the_order_of_jax": order_of_jax(tf.less_equal),
     "instance_norm_of_any_size": instance_norm(None, None),
     "instance_norm_of_a_large_mean": instance_norm(5, 6, mean=1000.0),
     "group_norm_of_images": group_norm(None, 5, 6, 8, by="sizes"),

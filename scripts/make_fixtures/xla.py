@@ -271,6 +271,27 @@ def reduce(name, array, first, axes, compute, **options):
     return case(f"reduce_{name}", build, array, **options)
 
 
+def best(name, before, array, axes, first=None):
+    """JAX's argmax and argmin, of which elements are numbered from 5 on."""
+    spec = tf.TensorSpec([], array.dtype), tf.TensorSpec([], tf.int32)
+
+    def chosen(x, i, y, j):
+        is_before = tf.logical_or(before(x, y), tf.not_equal(x, x))
+        is_chosen = tf.logical_or(is_before, tf.logical_and(tf.equal(x, y), i < j))
+        pick = lambda condition, t, e: tf.raw_ops.SelectV2(condition=condition, t=t, e=e)
+        return pick(is_before, x, y), pick(is_chosen, i, j)
+
+    def build(x, numbers):
+        limits = np.finfo(array.dtype) if array.dtype.kind == "f" else np.iinfo(array.dtype)
+        element, number = first or (limits.min if before is tf.greater else limits.max, 0)
+        firsts = [tf.constant(element, x.dtype), tf.constant(number, tf.int32)]
+        reducer = tf.function(chosen, autograph=False).get_concrete_function(*spec, *spec)
+        return list(xla.variadic_reduce([x, numbers], firsts, dimensions_to_reduce=axes, reducer=reducer))
+
+    numbers = np.arange(array.size, dtype=np.int32).reshape(array.shape) + 5
+    return case(f"reduce_{name}", build, array, numbers)
+
+
 def reductions():
     cube = values([3, 4, 5])
     for name, compute in COMBINATIONS.items():
@@ -290,6 +311,13 @@ def reductions():
     yield from case("variadic_reduce", lambda x: variadic(x)[0], cube)
     older = lambda x: raw.xla_variadic_reduce([x], [tf.constant(0.0)], dimensions_to_reduce=[1], reducer=function(COMBINATIONS["add"]))
     yield from case("variadic_reduce_v1", lambda x: older(x)[0], cube)
+    for name, before in (("largest", tf.greater), ("smallest", tf.less)):
+        for dtype in (np.float32, np.int32, np.int64, np.float64):
+            yield from best(f"{name}_{np.dtype(dtype).name}", before, values([4, 7], dtype), [1])
+        yield from best(f"{name}_of_two_axes", before, cube, [2, 0])
+        yield from best(f"{name}_of_what_is_no_number", before, np.array([[1, np.nan, 3, np.nan], [np.nan] * 4, [np.inf, -np.inf, 0, -0.0]], np.float32), [1])
+        yield from best(f"{name}_with_another_first", before, values([4, 7]), [1], first=(3, 2))
+    yield from best("largest_with_an_infinite_first", tf.greater, np.array([[-np.inf, -np.inf], [-np.inf, 2]], np.float32), [1], first=(-np.inf, 0))
     image = values([2, 7, 6, 3])
 
     def window(name, array, compute, sizes, first=0, **options):
@@ -331,6 +359,17 @@ def sorts():
         comparator = lambda: tf.function(compare, autograph=False).get_concrete_function(*[tf.TensorSpec([], t) for t in types for _ in range(2)])
         return lambda *x: xla.variadic_sort(x, axis, comparator=comparator(), is_stable=True)
 
+    # JAX compares the bits of numbers, after it made one zero of both.
+    def key(x):
+        is_none = tf.not_equal(x, x)
+        x = tf.raw_ops.SelectV2(condition=tf.equal(x, 0), t=0.0, e=x)
+        x = tf.raw_ops.SelectV2(condition=is_none, t=np.float32(np.nan), e=x)
+        bits = tf.bitcast(x, tf.int32)
+        mask = tf.bitcast(tf.bitwise.right_shift(bits, 31), tf.uint32)
+        return tf.bitwise.bitwise_xor(bits, tf.bitcast(tf.bitwise.right_shift(mask, np.uint32(1)), tf.int32))
+
+    signed = np.concatenate([keys - 4, np.array([[-0.0, np.inf], [0.0, -np.inf], [-np.inf, -0.0]], np.float32)], 1)
+    yield from case("variadic_sort_of_jax", by(lambda a, b, c, d: key(a) < key(b), 1, tf.float32, tf.int32), signed, values([3, 11], np.int32))
     yield from case("variadic_sort", by(lambda a, b: a < b, 0, tf.float32), keys)
     yield from case("variadic_sort_descending", by(lambda a, b: a > b, 1, tf.float32), keys)
     yield from case("variadic_sort_turned", by(lambda a, b: b < a, 1, tf.float32), keys)

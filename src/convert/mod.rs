@@ -78,6 +78,7 @@ use crate::ops::{find, lower};
 use crate::passes::activations::fuse_activations;
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
+use crate::passes::bits::compare_numbers;
 use crate::passes::conditionals::call_branches;
 use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
@@ -88,7 +89,6 @@ use crate::passes::join_concats::join_concats;
 use crate::passes::join_reshapes::join_reshapes;
 use crate::passes::layer_norm::fuse_layer_norms;
 use crate::passes::moving_averages::MovingAverages;
-use crate::passes::negative_zero::test_negative_zeros;
 use crate::passes::neutral::drop_neutral;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::prelu::fuse_prelu;
@@ -311,7 +311,7 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
     let bound = bound.after(|graph, _| dilate_convolutions(graph))?;
     let bound = bound.after(|graph, _| pad_convolutions(graph))?;
     let bound = bound.after(|graph, _| drop_neutral(graph))?;
-    let bound = bound.after(|graph, _| test_negative_zeros(graph))?;
+    let bound = bound.after(|graph, _| compare_numbers(graph))?;
     let bound = bound.after(|graph, _| multiply_tensors(graph))?;
     let bound = bound.after(|graph, _| join_reshapes(graph))?;
     let bound = bound.after(|graph, _| fuse_layer_norms(graph, opset))?;
@@ -325,10 +325,10 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
 
 /// Simplifies the graph of a function that a node calls.
 fn simplify_function(graph: Graph, results: &[TensorRef]) -> Result<(Graph, Moved)> {
-    let (graph, tested) = test_negative_zeros(graph)?;
-    let (simple, simplified) = simplify(graph, &tested.tensors(results))?;
-    let moved = tested.then(simplified);
-    let (graph, called) = call_branches(simple, &moved.tensors(results))?;
+    let (simple, simplified) = simplify(graph, results)?;
+    let (graph, compared) = compare_numbers(simple)?;
+    let moved = simplified.then(compared);
+    let (graph, called) = call_branches(graph, &moved.tensors(results))?;
     Ok((graph, moved.then(called)))
 }
 

@@ -2,7 +2,8 @@
 
 use super::{Note, NoteKind};
 use crate::graph::{Graph, Node};
-use crate::ops::has_digits_of_runtime;
+use crate::ops::{JOINS_TEXTS, has_digits_of_runtime};
+use crate::setting::Setting;
 
 /// Warnings about the nodes that write such texts.
 pub(super) fn notes_of_texts(graph: &Graph, opset: i64) -> Vec<Note> {
@@ -13,8 +14,8 @@ pub(super) fn notes_of_texts(graph: &Graph, opset: i64) -> Vec<Note> {
     let warning = |(_, node): (_, &Node)| {
         let name = &node.name;
         let remedy = match node.bool("shortest", false) {
-            true => "",
-            false => "; choose --opset 20 or later for those of TensorFlow",
+            true => String::new(),
+            false => format!("; choose {} or later for those of TensorFlow", Setting::Opset.to(JOINS_TEXTS)),
         };
         let text = format!("{name} writes real numbers with the digits that the runtime chooses{remedy}");
         Note::warning(NoteKind::Dtype, text).about(name)

@@ -45,7 +45,7 @@ pub use infer::output_types;
 use infer::{InferenceFunction, Inputs};
 pub use lowering::lower;
 pub use missing::missing_ops;
-pub use strings::lower::text::has_digits_of_runtime;
+pub use strings::lower::text::{JOINS_TEXTS, has_digits_of_runtime};
 
 use crate::error::Result;
 use crate::graph::{Graph, Library, Limits, Node, own_ops};

@@ -7,7 +7,7 @@ use super::windows::{Convolution, Edges, Window};
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
 use crate::ops::checks;
-use crate::ops::infer::{Inputs, by_definition, one};
+use crate::ops::infer::{Inputs, one};
 
 /// As many outputs as inputs, of the same types.
 pub fn like_inputs(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
@@ -189,16 +189,16 @@ pub fn sorted(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 
 /// One tensor without the axes that it is reduced along; of several, nothing is known.
 pub fn reduce(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    if node.inputs.len() != 2 {
-        return by_definition(inputs, node);
-    }
-    let input = inputs.tensor_type(0)?;
-    let Some(dims) = input.shape.dims() else { return one(input.dtype, Shape::UNKNOWN) };
-    let axes = dimensions::axes(node, node.ints("dimensions_to_reduce"), dims.len())?;
-    one(input.dtype, Shape::new(dimensions::others(&axes, dims.len()).map(|axis| dims[axis]).collect()))
+    let without_axes = |index: usize| {
+        let input = inputs.tensor_type(index)?;
+        let Some(dims) = input.shape.dims() else { return Ok(TensorType::new(input.dtype, Shape::UNKNOWN)) };
+        let axes = dimensions::axes(node, node.ints("dimensions_to_reduce"), dims.len())?;
+        let left = dimensions::others(&axes, dims.len()).map(|axis| dims[axis]).collect();
+        Ok(TensorType::new(input.dtype, Shape::new(left)))
+    };
+    (0..node.inputs.len() / 2).map(without_axes).collect()
 }
 
-/// How often a window is along each axis.
 pub fn reduce_window(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
     let mut numbers = vec![];

@@ -17,7 +17,7 @@ use crate::ops::sparse::lower::sparse::emit_kept;
 use crate::tensor::{Constant, DType, Inline};
 
 /// The first operator set with StringConcat.
-const JOINS_TEXTS: i64 = 20;
+pub const JOINS_TEXTS: i64 = 20;
 
 /// A string constant for the use of a node.
 pub fn text(cx: &mut Lowering<'_>, node: NodeRef<'_>, what: &str, value: &[u8]) -> String {

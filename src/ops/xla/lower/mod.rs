@@ -1,3 +1,4 @@
+pub mod best;
 pub mod computation;
 pub mod convolution;
 pub mod gather;

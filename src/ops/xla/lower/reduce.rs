@@ -2,6 +2,7 @@
 //!
 //! Sources: "Reduce" in <https://openxla.org/xla/operation_semantics>; Reduce* in <https://onnx.ai/onnx/operators/>.
 
+use super::best::best;
 use super::computation::{Combination, combination};
 use crate::error::Result;
 use crate::graph::NodeRef;
@@ -118,7 +119,7 @@ pub fn with_first(
 pub fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     if node.inputs.len() != 2 {
-        return Err(node.error("it reduces several tensors together").unsupported());
+        return best(cx, node);
     }
     let dtype = cx.dtype(input);
     let combination = reduction(cx, node, "reducer", dtype)?;

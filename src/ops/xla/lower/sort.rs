@@ -2,7 +2,7 @@
 //!
 //! Sources: "Sort" in <https://openxla.org/xla/operation_semantics>; TopK and GatherElements in <https://onnx.ai/onnx/operators/>.
 
-use super::computation::single_op;
+use super::computation::expressions;
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
@@ -56,6 +56,21 @@ pub fn key_value_sort(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     ascending(cx, node, 2)
 }
 
+/// Whether a function compares elements of one tensor so that the greatest are first; `None` if it compares anything else.
+fn is_descending(comparison: &str, key: usize) -> Option<bool> {
+    let (a, b) = (format!("${}", 2 * key), format!("${}", 2 * key + 1));
+    // JAX counts what is not a number as the greatest.
+    let of_jax = format!("LogicalOr(Less({a},{b}),LogicalAnd(Equal({a},{a}),NotEqual({b},{b})))");
+    if comparison == of_jax
+        || comparison == format!("Less({a},{b})")
+        || comparison == format!("Greater({b},{a})")
+    {
+        return Some(false);
+    }
+    let is_descending = comparison == format!("Greater({a},{b})") || comparison == format!("Less({b},{a})");
+    is_descending.then_some(true)
+}
+
 /// Several tensors in the order of the one that the function compares.
 pub fn variadic_sort(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some((_, tensors)) = node.inputs.split_last() else { return Err(node.error("it has no inputs")) };
@@ -64,18 +79,15 @@ pub fn variadic_sort(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         _ => return Err(node.error("its dimension is not one number that is known before the model runs")),
     };
     let dtypes: Vec<DType> = tensors.iter().flat_map(|&tensor| [cx.dtype(tensor); 2]).collect();
-    let compared = single_op(cx, node, "comparator", &dtypes)?;
-    let order = compared.and_then(|(op, read)| match (op.as_str(), &read[..]) {
-        ("Less" | "Greater", &[one, other]) if one.abs_diff(other) == 1 && one / 2 == other / 2 => {
-            // With its arguments the other way round, a comparison is the other one.
-            Some((one / 2, (op == "Greater") == (one < other)))
-        }
+    let compared = expressions(cx, node, "comparator", &dtypes)?;
+    let order = match &compared[..] {
+        [compared] => (0..tensors.len()).find_map(|key| Some((key, is_descending(compared, key)?))),
         _ => None,
-    });
+    };
     match order {
         Some((key, is_descending)) => sorted(cx, node, (tensors.len(), key), (axis, is_descending)),
         None => Err(node
-            .error("its function `comparator` is not Less or Greater of both elements of one tensor")
+            .error("its function `comparator` does not compare both elements of one tensor")
             .unsupported()
             .advice("sort by one tensor, in ascending or descending order")),
     }
