@@ -26,17 +26,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Lets the linker keep one of the functions that have the same instructions. Generic code has many for different types, and nothing here
-/// compares the addresses of functions. LLD folds them, which Rust links with on this platform unless it is told otherwise.
+/// Lets the linker keep one of the functions that have the same instructions: generic code has many for different types, and nothing here
+/// compares the addresses of functions. Only where Rust brings LLD with it and links with it, since other linkers may not know the option.
 fn fold_identical_functions() {
-    let is_target = |part: &str, value: &str| {
-        std::env::var(format!("CARGO_CFG_TARGET_{part}")).is_ok_and(|target| target == value)
-    };
-    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let chooses_linker = std::env::vars()
-        .any(|(name, _)| name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER"))
-        || ["linker", "fuse-ld"].iter().any(|word| flags.contains(word));
-    if is_target("ARCH", "x86_64") && is_target("OS", "linux") && is_target("ENV", "gnu") && !chooses_linker {
+    for variable in ["RUSTC_LINKER", "CARGO_ENCODED_RUSTFLAGS"] {
+        println!("cargo:rerun-if-env-changed={variable}");
+    }
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let flags = variable("CARGO_ENCODED_RUSTFLAGS");
+    let chooses_linker = std::env::var_os("RUSTC_LINKER").is_some()
+        || ["linker", "fuse-ld", "link-self-contained"].iter().any(|flag| flags.contains(flag));
+    let target = "x86_64-unknown-linux-gnu";
+    if variable("TARGET") != target || chooses_linker {
+        return;
+    }
+    let sysroot = std::process::Command::new(variable("RUSTC")).args(["--print", "sysroot"]).output();
+    let sysroot = sysroot.ok().and_then(|printed| String::from_utf8(printed.stdout).ok()).unwrap_or_default();
+    let lld = std::path::Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("bin/gcc-ld/ld.lld");
+    if lld.exists() {
         println!("cargo:rustc-link-arg-bins=-Wl,--icf=all");
     }
 }
