@@ -6,6 +6,7 @@ Each function of CASES builds a graph from a matrix and returns the output tenso
 import numpy as np
 
 from . import cases
+from .loops import optimized
 from .tensorflow1 import tf
 
 tf.disable_v2_behavior()
@@ -113,6 +114,17 @@ def parts_that_one_of_three_branches_writes(x):
     return [parts.concat(), parts.read(1)]
 
 
+def parts_of_chosen_branches(x):
+    """Grappler writes the branches of a branch as switches in the function that it is."""
+
+    def body(i, parts):
+        others = [lambda: parts.write(i, -x[i:]), lambda: parts.write(i, x[:0])]
+        choose = lambda: tf.switch_case(i % 2, others)
+        return [tf.cond(tf.reduce_sum(x[i]) > 40, lambda: parts.write(i, x[: i + 2]), choose)]
+
+    return [repeat(4, body, array(4))[0].concat()]
+
+
 def parts_that_loops_of_loops_write(x):
     def outer(j, parts):
         return repeat(2, lambda i, parts: [parts.write(2 * j + i, x[j : j + i + 1])], parts)
@@ -191,6 +203,7 @@ OF_VERSION_2 = [
     lists_that_each_step_makes,
     parts_that_one_of_three_branches_writes,
     parts_that_a_called_function_writes,
+    parts_of_chosen_branches,
 ]
 
 
@@ -208,6 +221,8 @@ def all_cases():
                     return [x], build(x), [[ROWS]]
 
                 yield from cases.of_feeds(f"{build.__name__}.{version}.{kind}", graph)
+                if build is parts_of_chosen_branches:
+                    yield from cases.of_feeds(f"{build.__name__}.optimized.{kind}", graph, optimized)
 
 
 def make(folder):

@@ -213,7 +213,9 @@ impl Loops {
             }
             if is_settled {
                 self.inside = vec![vec![]; all.len()];
-                for index in 0..self.nodes.len() {
+                // Others are known for the sake of constants, which control edges put into a frame.
+                let needed: Vec<usize> = self.needed().map(|(index, _)| index).collect();
+                for index in needed {
                     if let Some(frame) = self.frame_of(index) {
                         self.inside[frame].push(index);
                     }

@@ -56,12 +56,16 @@ pub fn with_parts(cx: &mut Lowering<'_>, list: TensorRef) -> Option<TensorType> 
     are_parts.then_some(written)
 }
 
+/// The outputs of a `_SwitchN`, each for a branch. Those of more branches are not followed.
+const OF_BRANCHES: [usize; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
 /// The outputs of an op that are the list that is its input, maybe with another element.
 fn same_list(op: &str, input: usize) -> &'static [usize] {
     match (op, input) {
         ("Identity" | "TensorListPopBack" | "TensorListPushBack" | "TensorListSetItem", 0) => &[0],
-        // The conditionals of TensorFlow 1 in the functions that its loops become.
-        ("Switch", 0) => &[0, 1],
+        // Conditionals in functions, as TensorFlow 1 and Grappler write them.
+        ("Switch" | "RefSwitch", 0) => &[0, 1],
+        ("_SwitchN", 0) => &OF_BRANCHES,
         ("Merge", _) => &[0],
         _ => &[],
     }
