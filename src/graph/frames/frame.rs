@@ -37,9 +37,10 @@ struct Variable {
 impl Loops {
     /// Puts a `While` in place of a frame.
     pub(super) fn call(&mut self, frame: &Frame) -> Result<()> {
-        // Nodes of inner frames are in functions now.
+        // Nodes of inner frames are in functions now. What only control edges reach is no part of the loop: constants have such edges,
+        // which tell their frames.
         let mut inside = self.inside[frame.index].clone();
-        inside.retain(|&index| self.nodes[index].is_some());
+        inside.retain(|&index| self.nodes[index].is_some() && self.is_needed[index]);
         let variables = self.variables(&inside)?;
         let condition = self.condition(frame, &inside)?;
         let mut arguments = self.arguments(frame, &inside, condition, &variables)?;
@@ -231,8 +232,9 @@ impl Loops {
                 self.inside[parent].push(exit);
             }
         }
-        for &index in inside.iter().chain(&self.enters[frame.index]) {
-            if self.frame_of(index) == Some(frame.index) || is_enter(&self.node(index)?.op) {
+        for &index in self.inside[frame.index].iter().chain(&self.enters[frame.index]) {
+            let is_inside = self.frames[index] == Some(frame.index);
+            if is_inside || self.nodes[index].as_ref().is_some_and(|node| is_enter(&node.op)) {
                 self.nodes[index] = None;
             }
         }

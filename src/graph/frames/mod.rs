@@ -213,9 +213,7 @@ impl Loops {
             }
             if is_settled {
                 self.inside = vec![vec![]; all.len()];
-                // Others are known for the sake of constants, which control edges put into a frame.
-                let needed: Vec<usize> = self.needed().map(|(index, _)| index).collect();
-                for index in needed {
+                for index in 0..self.nodes.len() {
                     if let Some(frame) = self.frame_of(index) {
                         self.inside[frame].push(index);
                     }
