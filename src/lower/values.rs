@@ -216,6 +216,17 @@ impl Lowering<'_> {
         true
     }
 
+    /// Where a tensor comes from before it was cast: a runtime moves casts.
+    pub fn before_casts(&self, tensor: TensorRef) -> TensorRef {
+        let mut before = self.origin(tensor);
+        while self.producer(before).op == "Cast"
+            && let Some(&input) = self.producer(before).inputs.first()
+        {
+            before = self.origin(input);
+        }
+        before
+    }
+
     /// The node of the model that computes a tensor, if no other node reads the tensor: then it may be changed to
     /// compute more.
     pub fn sole_producer(&mut self, tensor: TensorRef) -> Option<&mut onnx::Node> {
