@@ -1,4 +1,4 @@
-//! Slices of a tensor that begin at indices: "Gather" and "Scatter" in <https://openxla.org/xla/operation_semantics>.
+//! Slices of a tensor that begin at indices: Gather and Scatter in <https://openxla.org/xla/operation_semantics>.
 //!
 //! A tensor of slices has the axes of the indices, and among them those of a slice.
 

@@ -2,7 +2,7 @@
 //!
 //! The axes that indices count along become one axis, along which the elements of all slices have positions.
 //!
-//! Sources: "Gather" and "Scatter" in <https://openxla.org/xla/operation_semantics>; Gather and ScatterND in
+//! Sources: Gather and Scatter in <https://openxla.org/xla/operation_semantics>; Gather and ScatterND in
 //! <https://onnx.ai/onnx/operators/>.
 
 use super::computation::{Combination, combination};
