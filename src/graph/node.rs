@@ -66,6 +66,16 @@ impl Node {
         }
     }
 
+    /// The functions of the graph's library that it calls.
+    pub fn called_functions(&self) -> impl Iterator<Item = &str> {
+        let named = self.attrs.values().flat_map(|attr| match attr {
+            Attr::Function(name) => std::slice::from_ref(name),
+            Attr::Functions(names) => names.as_slice(),
+            _ => &[],
+        });
+        named.map(String::as_str)
+    }
+
     /// An error about this node.
     pub fn error(&self, problem: impl fmt::Display) -> Error {
         Error::new(self.described(), problem)

@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet};
 use super::call_depth::{MAX_DEPTH, called};
 use super::function::{Function, Library};
 use super::function_body::{data_inputs, port};
-use super::{Attr, Node, TensorRef};
+use super::{Node, TensorRef};
 use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, NodeDef};
 
@@ -47,7 +47,7 @@ impl<'a> PassedTensors<'a> {
     /// # Errors
     /// If one of these functions does not exist, or functions call each other too deeply.
     pub fn uses(&mut self, node: &'a Node, input: usize) -> Result<Uses<'a>> {
-        self.uses_by(&node.op, &functions_of(node), input, MAX_DEPTH)
+        self.uses_by(&node.op, &node.called_functions().collect::<Vec<_>>(), input, MAX_DEPTH)
     }
 
     fn uses_by(
@@ -152,7 +152,7 @@ impl<'a> Body<'a> {
         let tensor = |tensor: &TensorRef| (tensor.node.index(), tensor.port);
         let mut body = Self { arguments: function.arguments.iter().map(tensor).collect(), ..Self::default() };
         for (id, node) in function.graph.nodes() {
-            body.nodes.push((&node.op, functions_of(node)));
+            body.nodes.push((&node.op, node.called_functions().collect()));
             for (index, input) in node.inputs.iter().enumerate() {
                 body.readers.entry(tensor(input)).or_default().push((index, id.index()));
             }
@@ -199,20 +199,10 @@ impl<'a> Body<'a> {
     }
 }
 
-/// The functions that a node calls.
-fn functions_of(node: &Node) -> Vec<&str> {
-    let named = node.attrs.values().flat_map(|attr| match attr {
-        Attr::Function(name) => std::slice::from_ref(name),
-        Attr::Functions(names) => names.as_slice(),
-        _ => &[],
-    });
-    named.map(String::as_str).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Attrs, Limits};
+    use crate::graph::{Attr, Attrs, Limits};
     use crate::proto::attr_value::Value;
     use crate::proto::op_def::ArgDef;
     use crate::proto::{AttrValue, FunctionDefLibrary, NameAttrList, OpDef};

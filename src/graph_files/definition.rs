@@ -2,8 +2,8 @@
 
 use crate::convert::TensorFlowGraph;
 use crate::error::Result;
+use crate::graph::Graph;
 use crate::graph::export::node_def;
-use crate::graph::{Attr, Graph};
 use crate::proto::{FunctionDefLibrary, GraphDef};
 
 /// The message of `graph`, which is that of `model` or made from it.
@@ -39,14 +39,9 @@ pub(super) fn refuse_tables(graph: &Graph) -> Result<()> {
 pub(super) fn library(graph: &Graph) -> Result<Option<FunctionDefLibrary>> {
     let mut calls = false;
     for (_, node) in graph.nodes() {
-        for attr in node.attrs.values() {
-            let names = match attr {
-                Attr::Function(name) => std::slice::from_ref(name),
-                Attr::Functions(names) => names,
-                _ => continue,
-            };
+        for name in node.called_functions() {
             calls = true;
-            if names.iter().any(|name| graph.library().is_built(name)) {
+            if graph.library().is_built(name) {
                 let problem = "it calls the branches of a conditional, and only its ONNX form can be written";
                 return Err(node.error(problem).advice("freeze the graph with TensorFlow"));
             }

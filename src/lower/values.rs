@@ -218,7 +218,7 @@ impl Lowering<'_> {
 
     /// Where a tensor comes from before it was cast: a runtime moves casts.
     pub fn before_casts(&self, tensor: TensorRef) -> TensorRef {
-        let mut before = self.origin(tensor);
+        let mut before = tensor;
         while self.producer(before).op == "Cast"
             && let Some(&input) = self.producer(before).inputs.first()
         {

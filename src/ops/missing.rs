@@ -6,8 +6,8 @@ use super::{find, supported};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{
-    Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType, generates_random_numbers, is_merge,
-    is_of_shapes, is_switch, is_variable,
+    Argument, Graph, Node, NodeId, TensorRef, TensorType, generates_random_numbers, is_merge, is_of_shapes,
+    is_switch, is_variable,
 };
 use crate::setting::Setting;
 use crate::tensor::DType;
@@ -245,10 +245,5 @@ fn calls<'a>(graph: &Graph, node: &'a Node) -> Vec<(&'a str, Vec<Argument>)> {
         }
         _ => return vec![],
     };
-    let functions = node.attrs.values().flat_map(|attr| match attr {
-        Attr::Function(function) => vec![function.as_str()],
-        Attr::Functions(functions) => functions.iter().map(String::as_str).collect(),
-        _ => vec![],
-    });
-    functions.map(|function| (function, given.clone())).collect()
+    node.called_functions().map(|function| (function, given.clone())).collect()
 }

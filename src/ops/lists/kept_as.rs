@@ -6,7 +6,7 @@
 use hashbrown::HashSet;
 
 use crate::graph::passed_tensors::PassedTensors;
-use crate::graph::{Attr, TensorRef, TensorType};
+use crate::graph::{TensorRef, TensorType};
 use crate::lower::context::Lowering;
 use crate::ops::lists::shape::is_written;
 
@@ -73,6 +73,5 @@ fn same_list(op: &str, input: usize) -> &'static [usize] {
 
 /// Whether functions make a list, which they may have written.
 fn is_of_a_function(cx: &Lowering<'_>, list: TensorRef) -> bool {
-    let is_function = |attr: &Attr| matches!(attr, Attr::Function(_) | Attr::Functions(_));
-    cx.producer(list).attrs.values().any(is_function)
+    cx.producer(list).called_functions().next().is_some()
 }

@@ -8,7 +8,6 @@ use super::lower::product::Roles;
 use super::slices::Slices;
 use crate::graph::Node;
 use crate::ops::array::eval::basic::{lengths, reshaped, tensors_joined};
-
 use crate::ops::matrix::eval::product;
 use crate::tensor::{Tensor, element_count, same_type};
 

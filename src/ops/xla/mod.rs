@@ -79,8 +79,8 @@ pub const OPS: &[Op] = &[
     op("XlaReduce")
         .also(&["XlaVariadicReduce", "XlaVariadicReduceV2"])
         .shape(shape::reduce)
-        .lower(lower::reduce::reduce, &["ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"])
-        .note("of one tensor; its function is one op: Add, Mul, Maximum, Minimum, LogicalAnd or LogicalOr"),
+        .lower(lower::reduce::reduce, &["ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin", "IsNaN", "Where"])
+        .note("of one tensor, by one op: Add, Mul, Maximum, Minimum, LogicalAnd or LogicalOr; of two, as JAX's argmax and argmin"),
     op("XlaReduceWindow")
         .shape(shape::reduce_window)
         .lower(
@@ -117,5 +117,5 @@ pub const OPS: &[Op] = &[
     op("XlaVariadicSort")
         .shape(shape::sorted)
         .lower(lower::sort::variadic_sort, &["TopK", "GatherElements"])
-        .note("its function is Less or Greater of both elements of one tensor"),
+        .note("its function compares both elements of one tensor, by Less, Greater or as JAX sorts; the runtime decides about the places of NaN"),
 ];

@@ -187,7 +187,7 @@ pub fn sorted(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     (0..node.inputs.len().saturating_sub(1)).map(|index| inputs.tensor_type(index).cloned()).collect()
 }
 
-/// One tensor without the axes that it is reduced along; of several, nothing is known.
+/// Each tensor without the axes that it is reduced along.
 pub fn reduce(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let without_axes = |index: usize| {
         let input = inputs.tensor_type(index)?;

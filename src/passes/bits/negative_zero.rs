@@ -2,7 +2,8 @@
 //! the number's reciprocal, which is negative infinity for a negative zero.
 //!
 //! Keras writes `x == 0 and bitcast(x) & SIGN < 0` (`argmax` and `argmin` in `keras/src/backend/tensorflow/numpy.py`), and ONNX reads bits
-//! as another type from operator set 26 on. A sign alone stays: what is not a number has one, too, and only its bits tell.
+//! as another type from operator set 26 on. A test of the sign alone stays: NaN has a sign, too,
+//! which only its bits tell.
 
 use super::{element, has_op};
 use crate::error::Result;

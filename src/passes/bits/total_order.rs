@@ -1,7 +1,7 @@
 //! The order of JAX: the input compares the bits of numbers as integers, in the order of the numbers; the output compares the numbers.
 //!
-//! `lt_to` and `le_to` of JAX count zeros of both signs as equal, and what is not a number as the greatest: both numbers are made one of
-//! their kind before (`_operands_to_keys` in `jax/_src/lax/lax.py`). jax2tf writes them with shifts and `BitwiseXor`.
+//! `lt_to` and `le_to` of JAX count zeros of both signs as equal, and NaN as greater than all numbers: before, both zeros become one, and
+//! all NaN become one (`_operands_to_keys` in `jax/_src/lax/lax.py`). jax2tf writes them with shifts and `BitwiseXor`.
 
 use super::{element, has_op};
 use crate::error::Result;
@@ -51,11 +51,11 @@ fn number(graph: &Graph, tensor: TensorRef) -> Result<Option<TensorRef>> {
     if !is(one, 1)? || !is(places, 31)? {
         return Ok(None);
     }
-    without_kinds(graph, canonical)
+    before_canonical(graph, canonical)
 }
 
-/// The number before its zeros and what is not a number become one of their kind.
-fn without_kinds(graph: &Graph, tensor: TensorRef) -> Result<Option<TensorRef>> {
+/// The number before both zeros become one, and all NaN become one.
+fn before_canonical(graph: &Graph, tensor: TensorRef) -> Result<Option<TensorRef>> {
     let found = has_op(graph, tensor, "SelectV2").and_then(|[is_none, none, rest]| {
         let [is_zero, zero, x] = has_op(graph, rest, "SelectV2")?;
         let [a, b] = has_op(graph, is_none, "NotEqual")?;
@@ -68,7 +68,7 @@ fn without_kinds(graph: &Graph, tensor: TensorRef) -> Result<Option<TensorRef>> 
         let bytes = element(graph, tensor)?.and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
         Ok(bytes.map(f32::from_le_bytes))
     };
-    // Longer zeros would make more numbers of it.
+    // A longer constant would broadcast the number.
     let is_scalar = |tensor: &TensorRef| graph.shape(*tensor).rank() == Some(0);
     let is_as_long = match (graph.shape(tensor).fully_known(), graph.shape(x).fully_known()) {
         (Some(all), Some(own)) => all == own,

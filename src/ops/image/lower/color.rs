@@ -171,7 +171,7 @@ pub fn hsv_to_rgb(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let hue = steps.op("Mul", &[&hue, &six]);
     let rest = steps.op("Sub", &[&one, &saturation]);
     let mut channels = vec![];
-    // Hues outside of 0 to 1 are not turned back into it: each channel ends where it ends within.
+    // TensorFlow does not wrap hues outside of 0 to 1: it clips each channel.
     for (center, is_outside) in [(3.0, true), (2.0, false), (4.0, false)] {
         let center = steps.number(DType::Float32, center);
         let distance = steps.op("Sub", &[&hue, &center]);

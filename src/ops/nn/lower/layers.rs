@@ -120,7 +120,7 @@ pub fn max_pool(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 /// Whether a tensor is padded and read once, unless it is known to have no negative numbers.
 fn follows_pad(cx: &mut Lowering<'_>, tensor: TensorRef) -> bool {
-    let tensor = if cx.producer(tensor).op == "Cast" { cx.before_casts(tensor) } else { tensor };
+    let tensor = cx.before_casts(tensor);
     let Some(&before) = cx.graph.node(tensor.node).inputs.first() else { return false };
     let is_positive = matches!(cx.graph.node(before.node).op.as_str(), "Relu" | "Relu6" | "Sigmoid");
     !is_positive && cx.sole_producer(tensor).is_some_and(|producer| producer.op == "Pad")

@@ -4,7 +4,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use super::join::{Joined, by_loop};
-use super::text::text;
+use super::text::{argument, text};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
@@ -14,7 +14,6 @@ use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::strings::PREPARE;
 use crate::ops::strings::pattern::Pattern;
-use crate::tensor::Constant;
 
 /// What is between the strings that are joined again.
 struct Between<'a> {
@@ -65,20 +64,6 @@ pub fn regex_replace(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 fn texts(characters: &[char]) -> Vec<String> {
     characters.iter().map(char::to_string).collect()
-}
-
-/// An argument that is an attribute of the static form of the op, and an input of the other one.
-fn argument(cx: &Lowering<'_>, node: NodeRef<'_>, name: &str, index: usize) -> Result<String> {
-    if let Some(known) = node.text(name) {
-        return Ok(known.to_owned());
-    }
-    let input = cx.input_of(node, index)?;
-    match cx.constant(input).map(Constant::strings).transpose()?.as_deref() {
-        Some([known]) => {
-            String::from_utf8(known.clone()).map_err(|_| node.error(format!("its {name} is not UTF-8")))
-        }
-        _ => Err(node.error(format!("its {name} is not one text"))),
-    }
 }
 
 /// A vector of strings with another text instead of each delimiter, or of the first ones.

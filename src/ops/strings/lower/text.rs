@@ -202,18 +202,26 @@ pub fn split_at_delimiter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
     Ok(())
 }
 
+/// An argument that is an attribute of the static form of an op, and an input of the other one.
+///
+/// # Errors
+/// If it is not one text that is known before the model runs.
+pub fn argument(cx: &Lowering<'_>, node: NodeRef<'_>, name: &str, index: usize) -> Result<String> {
+    if let Some(known) = node.text(name) {
+        return Ok(known.to_owned());
+    }
+    let input = cx.input_of(node, index)?;
+    match cx.constant(input).map(Constant::strings).transpose()?.as_deref() {
+        Some([known]) => {
+            String::from_utf8(known.clone()).map_err(|_| node.error(format!("its {name} is not UTF-8")))
+        }
+        _ => Err(node.error(format!("its {name} is not one text"))),
+    }
+}
+
 pub fn regex_full_match(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let pattern = match node.text("pattern") {
-        Some(pattern) => pattern.to_owned(),
-        None => {
-            let pattern = cx.input_of(node, 1)?;
-            match cx.constant(pattern).map(Constant::strings).transpose()?.as_deref() {
-                Some([pattern]) => String::from_utf8_lossy(pattern).into_owned(),
-                _ => return Err(node.error("its pattern is not one text")),
-            }
-        }
-    };
+    let pattern = argument(cx, node, "pattern", 1)?;
     cx.emit(node, "RegexFullMatch", vec![name], layout, vec![("pattern", Attribute::Text(pattern))]);
     Ok(())
 }

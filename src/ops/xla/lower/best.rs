@@ -1,7 +1,7 @@
 //! The greatest or the least element along axes, and the number that stands beside it in another tensor.
 //!
 //! JAX writes it for `argmax` and `argmin` (`_compute_argminmax` in `jax/_src/lax/lax.py`). Of equal elements, the one with the least number
-//! counts. What is not a number counts before all numbers.
+//! counts. NaN counts before all numbers.
 
 use super::computation::{Combination, expressions};
 use super::reduce::{neutral, reduced};
@@ -48,7 +48,7 @@ pub fn best(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
     let mut steps = Steps { cx, node };
     let along = steps.ints(&axes);
-    // All but what is not a number, which would make the greatest what the runtime likes.
+    // With NaN among the elements, runtimes disagree about the greatest one.
     let is_none = dtype.is_float().then(|| steps.op("IsNaN", &[&input]));
     let last = steps.number(dtype, neutral(combination, dtype));
     let comparable = match &is_none {

@@ -59,7 +59,7 @@ pub fn key_value_sort(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// Whether a function compares elements of one tensor so that the greatest are first; `None` if it compares anything else.
 fn is_descending(comparison: &str, key: usize) -> Option<bool> {
     let (a, b) = (format!("${}", 2 * key), format!("${}", 2 * key + 1));
-    // JAX counts what is not a number as the greatest.
+    // JAX sorts NaN behind all numbers.
     let of_jax = format!("LogicalOr(Less({a},{b}),LogicalAnd(Equal({a},{a}),NotEqual({b},{b})))");
     if comparison == of_jax
         || comparison == format!("Less({a},{b})")

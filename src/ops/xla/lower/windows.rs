@@ -104,7 +104,7 @@ fn pooled(
     };
     // ONNX Runtime makes the zeros of a Pad the padding of the MaxPool behind it, which counts for nothing.
     let input = cx.input_of(node, 0)?;
-    if operator == "MaxPool" && cx.producer(cx.before_casts(input)).op.contains("Pad") {
+    if operator == "MaxPool" && cx.producer(cx.before_casts(cx.origin(input))).op.contains("Pad") {
         return Ok(None);
     }
     let layout = Layout::of_axes([&trivial[..], &spatial].concat())?;
