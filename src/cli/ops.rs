@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::output::{self, Column};
 use crate::error::Result;
 use crate::eval;
-use crate::graph::composed::COMPOSED;
+use crate::graph::composed;
 use crate::graph::op_definition::OpDefinition;
 use crate::ops::{Op, refused_ops, supported, supported_ops};
 
@@ -64,21 +64,21 @@ impl From<&Op> for Entry {
 }
 
 /// An op that is imported as others.
-fn composed(name: &'static str, parts: &[&'static str], note: &'static str) -> Entry {
+fn of_parts(row: &composed::Row) -> Entry {
     let mut onnx: Vec<&'static str> = vec![];
-    let rows: Vec<&Op> = parts.iter().filter_map(|part| supported(part)).collect();
-    for operator in rows.iter().flat_map(|row| row.onnx) {
+    let rows: Vec<&Op> = row.parts.iter().filter_map(|part| supported(part)).collect();
+    for operator in rows.iter().flat_map(|part| part.onnx) {
         if !onnx.contains(operator) {
             onnx.push(operator);
         }
     }
-    let opset = rows.iter().map(|row| row.since).max().unwrap_or_default();
-    Entry { name, onnx, opset, note, constants: vec![] }
+    let opset = rows.iter().map(|part| part.since).max().unwrap_or_default();
+    Entry { name: row.name, onnx, opset, note: row.note, constants: vec![] }
 }
 
 pub fn run(args: &Args) -> Result<()> {
     let mut entries: Vec<Entry> = supported_ops().map(Entry::from).collect();
-    entries.extend(COMPOSED.iter().map(|(name, parts, note)| composed(name, parts, note)));
+    entries.extend(composed::all().map(of_parts));
     entries.sort_unstable_by_key(|entry| entry.name);
     if args.json {
         return output::print_json(&entries);

@@ -7,7 +7,7 @@
 use hashbrown::HashMap;
 
 use super::branches::{ON_BRANCH, Output, pivots};
-use super::composed::{add_composed, is_composed};
+use super::composed::{self, add_composed};
 use super::frames::call_loops;
 use super::fused::{add_fused, is_fused};
 use super::node_def::{attributes, data_inputs, declared_shape};
@@ -227,8 +227,8 @@ pub(super) fn add_node(
     if is_fused(&definition.op) {
         return add_fused(graph, &definition.op, name, inputs, &attributes(definition)?);
     }
-    if is_composed(&definition.op) {
-        return add_composed(graph, &definition.op, name, &inputs, &attributes(definition)?);
+    if let Some(row) = composed::find(&definition.op) {
+        return add_composed(graph, row, name, &inputs, attributes(definition)?);
     }
     let known = |dtype: &Option<DType>| TensorType::new(dtype.unwrap_or(DType::Unknown), Shape::UNKNOWN);
     let outputs: Vec<TensorType> = outputs.iter().map(known).collect();

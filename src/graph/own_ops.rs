@@ -30,3 +30,6 @@ pub const PRELU: &str = "tf2onnx-rs:PRelu";
 /// All of them.
 pub const ALL: [&str; 7] =
     [ROUND_TO_FLOAT16, LAYER_NORMALIZATION, GROUP_NORMALIZATION, HARD_SWISH, GELU, PRELU, ON_BRANCH];
+
+/// The attribute of a node that computes the gradient of a batch norm in training: that of inference is another one.
+pub const OF_TRAINING: &str = "_gradient_of_training";

@@ -7,6 +7,7 @@ use hashbrown::HashSet;
 
 use super::rewrite::Rewriting;
 use crate::error::Result;
+use crate::graph::own_ops::OF_TRAINING;
 use crate::graph::{Attr, Attrs, DataFormat, Graph, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
 
@@ -16,6 +17,8 @@ pub struct Statistics {
     read: HashSet<String>,
     /// Whether there are variables, which could be averages.
     has_variables: bool,
+    /// Whether there are gradients of batch norms in training.
+    has_gradients: bool,
 }
 
 impl Statistics {
@@ -25,7 +28,13 @@ impl Statistics {
         Self {
             read: sources.map(|source| source.name.clone()).collect(),
             has_variables: graph.nodes().any(|(_, node)| node.is_variable()),
+            has_gradients: graph.nodes().any(|(_, node)| node.attrs.get(OF_TRAINING).is_some()),
         }
+    }
+
+    /// Whether a gradient would not be that of inference.
+    pub fn have_gradients(&self) -> bool {
+        self.has_gradients
     }
 
     /// Whether a batch norm's scale and offset are not learned, and the statistics that it computes are not read.

@@ -96,6 +96,11 @@ fn frozen_batch_norm(
         };
         inputs[port + 2] = rewriting.moved(variable.into());
     }
+    if statistics.have_gradients() {
+        return Err(node
+            .error("it normalizes by the statistics of each batch, and so does the gradient that the graph computes")
+            .advice("build the graph for inference, or choose outputs before the gradients"));
+    }
     changes.batch_norms.push(node.name.clone());
     let mut attrs = node.attrs.clone();
     attrs.insert("is_training", Attr::Bool(false));
