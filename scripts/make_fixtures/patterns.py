@@ -214,6 +214,14 @@ def group_norm(*shape, groups=2, scaled=True, by="shape"):
     return build
 
 
+def largest_of_each_row():
+    """Found by a comparison, with ops between that only move it. The exponentials are rounded in float16."""
+    x = floats(None, 4)
+    y = tf.exp(x)
+    largest = tf.expand_dims(tf.reduce_max(y, axis=1), 1)
+    return [x], [tf.cast(tf.equal(y, largest), tf.float32), tf.cast(y < tf.tile(largest, [1, 4]), tf.int32)], [[RANDOM.permutation(NUMBERS[0, 1:9]).reshape(2, 4)]]
+
+
 CASES = {
     "causal_convolutions": causal_convolutions,
     "sequences_in_blocks_same": convolutions_of_sequences_in_blocks("SAME"),
@@ -244,6 +252,7 @@ CASES = {
     "group_norm_of_volumes": group_norm(None, 2, 3, 4, 6, groups=3),
     "group_norm_of_sequences_without_scale": group_norm(None, 7, 4, scaled=False),
     "group_norm_of_single_channels": group_norm(None, 5, 6, 4, groups=4),
+    "largest_of_each_row": largest_of_each_row,
 }
 
 

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
+use super::compared::compared_with_chosen;
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorMap, TensorRef};
 use crate::setting::Setting;
@@ -67,8 +68,10 @@ pub fn to_float16(
         versions: HashMap::new(),
         summary: Float16 { narrowed: 0, kept: BTreeMap::new() },
     };
+    let compared = compared_with_chosen(graph);
     for (id, node) in graph.nodes() {
         let is_kept = kept.iter().any(|name| is_named(node, name))
+            || compared.contains(&id)
             || (opset < MIXED_BATCH_NORM_SINCE && node.is_batch_norm());
         narrowing.add(id, node, is_kept)?;
     }

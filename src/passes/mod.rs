@@ -7,6 +7,7 @@ pub mod batch_norm;
 pub mod batch_norm_arithmetic;
 pub mod bits;
 pub mod branches;
+pub mod compared;
 pub mod conditionals;
 pub mod control_flow;
 pub mod cut;
