@@ -101,6 +101,14 @@ def pooling():
         volumes = dict(ksize=[1, 2, size, size, 1], strides=[1, 2, stride, stride, 1], padding=padding)
         deep = spread(2, pooled(5, 2, 2, padding), rows, columns, 2)
         yield from case(f"of_avg_pool_3d_{name}", lambda g, size: raw.AvgPool3DGrad(orig_input_shape=size, grad=g, **volumes), deep, np.int32([2, 5, 7, 6, 2]))
+        volume = spread(2, 5, 7, 6, 2)
+
+        def greatest_of_volumes(x, g):
+            y = raw.MaxPool3D(input=x, **volumes)
+            return raw.MaxPool3DGrad(orig_input=x, orig_output=y, grad=g, **volumes)
+
+        yield from case(f"of_max_pool_3d_{name}", greatest_of_volumes, volume, deep)
+        yield from case(f"of_max_pool_3d_of_equal_elements_{name}", greatest_of_volumes, np.round(volume), deep, opens=("closed",))
     explicit = dict(ksize=[1, 3, 3, 1], strides=[1, 2, 2, 1], padding="EXPLICIT", explicit_paddings=[0, 0, 1, 2, 0, 1, 0, 0])
     images = spread(2, 7, 6, 3)
 

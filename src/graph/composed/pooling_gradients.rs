@@ -15,6 +15,11 @@ pub const ROWS: &[Row] = &[
         average(composed, inputs, 3)
     }),
     row("AvgPoolGrad", &["Conv2DBackpropInput", "RealDiv"], |composed, inputs| average(composed, inputs, 2)),
+    row(
+        "MaxPool3DGrad",
+        &["ExtractVolumePatches", "Equal", "Mul", "Conv3DBackpropInputV2"],
+        greatest_of_volumes,
+    ),
     row("MaxPoolGrad", &["MaxPoolWithArgmax", "UnsortedSegmentSum"], |composed, inputs| {
         let [x, _, gradient] = composed.take(inputs)?;
         greatest(composed, x, gradient)
@@ -41,84 +46,160 @@ fn spatial_part(composed: &mut Composed<'_>, shape: TensorRef, spatial: usize) -
     composed.part(shape, first, first.saturating_add(spatial as i32))
 }
 
+/// Each channel of each image as an image of its own, of one channel.
+struct Planes {
+    /// How many axes have windows.
+    spatial: usize,
+    /// The numbers of images and channels, and their product.
+    outer: TensorRef,
+    count: TensorRef,
+    /// The length of the channels.
+    single: TensorRef,
+}
+
+impl Planes {
+    /// Those of a tensor, and what they have in common with those of others of as many images and channels.
+    fn of(composed: &mut Composed<'_>, tensor: TensorRef, spatial: usize) -> Result<(Self, TensorRef)> {
+        let first = Self::with_channels_second(composed, tensor, spatial)?;
+        let shape = composed.op("Shape", &[first])?;
+        let (outer, axis) = (composed.part(shape, 0, 2)?, composed.integers(&[0])?);
+        let count = composed.add("Prod", &[outer, axis], [("keep_dims", Attr::Bool(true))].into())?;
+        let single = composed.integers(&[1])?;
+        let planes = Self { spatial, outer, count, single };
+        let tensor = planes.joined(composed, first)?;
+        Ok((planes, tensor))
+    }
+
+    /// Those of another tensor.
+    fn of_other(&self, composed: &mut Composed<'_>, tensor: TensorRef) -> Result<TensorRef> {
+        let first = Self::with_channels_second(composed, tensor, self.spatial)?;
+        self.joined(composed, first)
+    }
+
+    fn with_channels_second(
+        composed: &mut Composed<'_>,
+        tensor: TensorRef,
+        spatial: usize,
+    ) -> Result<TensorRef> {
+        if composed.node.data_format() == DataFormat::ChannelsFirst {
+            return Ok(tensor);
+        }
+        let channels = spatial as i32 + 1;
+        composed.transposed(tensor, &[&[0, channels][..], &(1..channels).collect::<Vec<_>>()].concat())
+    }
+
+    fn joined(&self, composed: &mut Composed<'_>, tensor: TensorRef) -> Result<TensorRef> {
+        let shape = composed.op("Shape", &[tensor])?;
+        let lengths = composed.part(shape, 2, self.spatial as i32 + 2)?;
+        let shape = self.shape(composed, lengths)?;
+        composed.op("Reshape", &[tensor, shape])
+    }
+
+    /// The shape of the planes of these lengths.
+    fn shape(&self, composed: &mut Composed<'_>, lengths: TensorRef) -> Result<TensorRef> {
+        composed.joined(&[self.count, lengths, self.single])
+    }
+
+    /// Planes of these lengths as images again, which are the result of the node.
+    fn finish(self, composed: &mut Composed<'_>, planes: TensorRef, lengths: TensorRef) -> Result<NodeId> {
+        let whole = composed.joined(&[self.outer, lengths])?;
+        if composed.node.data_format() == DataFormat::ChannelsFirst {
+            return composed.last("Reshape", &[planes, whole], Attrs::new());
+        }
+        let images = composed.op("Reshape", &[planes, whole])?;
+        let behind: Vec<i32> = (2..self.spatial as i32 + 2).collect();
+        let axes = composed.integers(&[&[0][..], &behind, &[1]].concat())?;
+        composed.last("Transpose", &[images, axes], Attrs::new())
+    }
+}
+
+/// The sizes or strides of a window, with those of the batch and of one channel.
+fn of_window(values: &[usize]) -> Attr {
+    let inner = values.iter().map(|&value| value as i64);
+    Attr::Ints([1].into_iter().chain(inner).chain([1]).collect())
+}
+
+/// The transposed convolution that adds up what the windows give to each element.
+fn spread_over(composed: &mut Composed<'_>, inputs: [TensorRef; 3], strides: &[usize]) -> Result<TensorRef> {
+    let mut attrs = composed.attrs(&["padding"]);
+    attrs.insert("strides", of_window(strides));
+    let op = if strides.len() == 3 { "Conv3DBackpropInputV2" } else { "Conv2DBackpropInput" };
+    composed.add(op, &inputs, attrs)
+}
+
 /// The elements of a window have equal parts of its gradient: it is a transposed convolution of one channel with a filter of ones.
 fn average(composed: &mut Composed<'_>, inputs: &[TensorRef], spatial: usize) -> Result<NodeId> {
     let [shape, gradient] = composed.take(inputs)?;
     let rank = spatial.saturating_add(2);
-    let (sizes, strides) =
-        (composed.node.spatial_sizes("ksize", rank)?, composed.node.spatial_sizes("strides", rank)?);
-    let padding = composed.node.padding()?;
-    let format = composed.node.data_format();
-    let is_last = format == DataFormat::ChannelsLast;
-    // Each channel of each image becomes an image of its own.
-    let axes: Vec<i32> = (0..rank as i32).collect();
-    let (mut to_first, mut to_last) = (axes.clone(), axes);
-    if is_last {
-        to_first.rotate_right(1);
-        to_first.splice(..2, [0, spatial as i32 + 1]);
-        to_last.remove(1);
-        to_last.push(1);
-    }
-    let planes = if is_last { composed.transposed(gradient, &to_first)? } else { gradient };
-    let planes_shape = composed.op("Shape", &[planes])?;
-    let outer = composed.part(planes_shape, 0, 2)?;
-    let positions = composed.part(planes_shape, 2, rank as i32)?;
-    let axis = composed.integers(&[0])?;
-    let count = composed.add("Prod", &[outer, axis], [("keep_dims", Attr::Bool(true))].into())?;
-    let single = composed.integers(&[1])?;
-    let shape_of_planes = composed.joined(&[count, positions, single])?;
-    let planes = composed.op("Reshape", &[planes, shape_of_planes])?;
+    let sizes = composed.node.spatial_sizes("ksize", rank)?;
+    let strides = composed.node.spatial_sizes("strides", rank)?;
+    let (planes, parts) = Planes::of(composed, gradient, spatial)?;
     let lengths = spatial_part(composed, shape, spatial)?;
-    let ones = |composed: &mut Composed<'_>, sizes: &[usize]| {
-        let shape: Vec<i32> = sizes.iter().map(|&size| size as i32).collect();
-        let (shape, one) =
-            (composed.integers(&[&shape[..], &[1, 1]].concat())?, composed.number(gradient, 1.0)?);
-        composed.op("Fill", &[shape, one])
-    };
-    let filter = ones(composed, &sizes)?;
-    let window = |values: &[usize]| {
-        let inner = values.iter().map(|&value| value as i64);
-        Attr::Ints([1].into_iter().chain(inner).chain([1]).collect())
-    };
-    let mut attrs = composed.attrs(&["padding"]);
-    attrs.insert("strides", window(&strides));
-    let (forward, backward) =
-        if spatial == 3 { ("Conv3D", "Conv3DBackpropInputV2") } else { ("Conv2D", "Conv2DBackpropInput") };
-    let counts = match padding {
+    let filter_shape: Vec<i32> = sizes.iter().map(|&size| size as i32).chain([1, 1]).collect();
+    let (filter_shape, one) = (composed.integers(&filter_shape)?, composed.number(gradient, 1.0)?);
+    let filter = composed.op("Fill", &[filter_shape, one])?;
+    let counts = match composed.node.padding()? {
         Padding::Same => {
             // What is outside of the image does not count.
-            let shape = composed.joined(&[single, lengths, single])?;
-            let one = composed.number(gradient, 1.0)?;
+            let shape = composed.joined(&[planes.single, lengths, planes.single])?;
             let image = composed.op("Fill", &[shape, one])?;
-            composed.add(forward, &[image, filter], attrs.clone())?
+            let mut attrs = composed.attrs(&["padding"]);
+            attrs.insert("strides", of_window(&strides));
+            composed.add(if spatial == 3 { "Conv3D" } else { "Conv2D" }, &[image, filter], attrs)?
         }
         _ => composed.number(gradient, sizes.iter().product::<usize>() as f64)?,
     };
-    let parts = composed.op("RealDiv", &[planes, counts])?;
-    let sizes = composed.joined(&[count, lengths, single])?;
-    let spread = composed.add(backward, &[sizes, filter, parts], attrs)?;
-    let whole = composed.joined(&[outer, lengths])?;
-    if !is_last {
-        return composed.last("Reshape", &[spread, whole], Attrs::new());
-    }
-    let images = composed.op("Reshape", &[spread, whole])?;
-    let axes = composed.integers(&to_last)?;
-    composed.last("Transpose", &[images, axes], Attrs::new())
+    let parts = composed.op("RealDiv", &[parts, counts])?;
+    let shape = planes.shape(composed, lengths)?;
+    let spread = spread_over(composed, [shape, filter, parts], &strides)?;
+    planes.finish(composed, spread, lengths)
 }
+
+/// All elements of a window that are equal to the greatest one have its gradient. A filter with a one for each of them puts them back.
+fn greatest_of_volumes(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Result<NodeId> {
+    let [x, y, gradient] = composed.take(inputs)?;
+    let sizes = composed.node.spatial_sizes("ksize", 5)?;
+    let strides = composed.node.spatial_sizes("strides", 5)?;
+    let shape = composed.op("Shape", &[x])?;
+    let lengths = spatial_part(composed, shape, 3)?;
+    let (planes, volumes) = Planes::of(composed, x, 3)?;
+    let [largest, gradient] = [y, gradient].map(|tensor| planes.of_other(composed, tensor));
+    let mut attrs = composed.attrs(&["padding"]);
+    attrs.insert("ksizes", of_window(&sizes));
+    attrs.insert("strides", of_window(&strides));
+    let patches = composed.add("ExtractVolumePatches", &[volumes], attrs)?;
+    let are_largest = composed.op("Equal", &[patches, largest?])?;
+    let are_largest = composed.cast(are_largest, composed.dtype(x))?;
+    let parts = composed.op("Mul", &[are_largest, gradient?])?;
+    let count = sizes.iter().try_fold(1i32, |count, &size| count.checked_mul(i32::try_from(size).ok()?));
+    let count = count.filter(|&count| count <= MOST_TAPS);
+    let count = count.ok_or_else(|| composed.node.error(format!("its ksize is {sizes:?}")).unsupported())?;
+    let tap_shape: Vec<i32> = sizes.iter().map(|&size| size as i32).chain([1, count]).collect();
+    let (taps, depth, tap_shape) = (
+        composed.constant(Constant::from_i32(vec![count as usize], &(0..count).collect::<Vec<_>>()))?,
+        composed.integer(count)?,
+        composed.integers(&tap_shape)?,
+    );
+    let (one, zero) = (composed.number(x, 1.0)?, composed.number(x, 0.0)?);
+    let filter = composed.op("OneHot", &[taps, depth, one, zero])?;
+    let filter = composed.op("Reshape", &[filter, tap_shape])?;
+    let shape = planes.shape(composed, lengths)?;
+    let spread = spread_over(composed, [shape, filter, parts], &strides)?;
+    planes.finish(composed, spread, lengths)
+}
+
+/// The most elements of a window for which a filter of so many squared is made.
+const MOST_TAPS: i32 = 1000;
 
 /// The first one of the greatest elements of a window has its gradient.
 fn greatest(composed: &mut Composed<'_>, x: TensorRef, gradient: TensorRef) -> Result<NodeId> {
     let (sizes, strides) =
         (composed.node.spatial_sizes("ksize", 4)?, composed.node.spatial_sizes("strides", 4)?);
-    let window = |values: &[usize]| {
-        let inner = values.iter().map(|&value| value as i64);
-        Attr::Ints([1].into_iter().chain(inner).chain([1]).collect())
-    };
     let is_last = composed.node.data_format() == DataFormat::ChannelsLast;
     let padding = composed.node.padding()?;
     let mut attrs = Attrs::from([
-        ("ksize", window(&sizes)),
-        ("strides", window(&strides)),
+        ("ksize", of_window(&sizes)),
+        ("strides", of_window(&strides)),
         ("padding", Attr::from("VALID")),
         ("include_batch_in_index", Attr::Bool(true)),
     ]);
