@@ -66,6 +66,16 @@ def slices():
         yield f"{name}_of_unknown_rank_reversed_by_flags", "Reverse", dict(tensor=value, dims=fed(np.array([False, True][:rank], bool), None))
 
 
+def backwards():
+    """From an element that is counted from the end, along axes that are too short for it."""
+    for begin, end, mask in ((-2, 0, 1), (-3, -5, 0), (-4, -2, 0), (-9, 0, 1)):
+        for step in (-1, -2):
+            bounds = dict(begin=i32([begin, 0]), end=i32([end, 9]), strides=i32([step, 1]))
+            for length in (1, 2, 4):
+                value = fed(f32(np.arange(length * 2).reshape(length, 2)), None, 2)
+                yield f"slice_backwards_of_{length}_from_{-begin}_to_{end}_by_{-step}", "StridedSlice", dict(input=value, **bounds), dict(end_mask=mask)
+
+
 def unsigned():
     """Integers that only a type without a sign has."""
     for dtype, values in ("uint32", (large >> 32).astype(u32)), ("uint64", large):
@@ -86,5 +96,5 @@ def places():
 
 
 def make(folder):
-    descriptions = [*special(), *matrices(), *others(), *windows(), *slices(), *unsigned(), *places()]
+    descriptions = [*special(), *matrices(), *others(), *windows(), *slices(), *unsigned(), *places(), *backwards()]
     cases.write(folder / "found.zip", ((name.lower(), build(*description)) for name, *description in descriptions))
