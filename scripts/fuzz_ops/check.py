@@ -12,6 +12,7 @@ import control
 import elementwise
 import forwarding
 import functions
+import gradients
 import images
 import linalg
 import numpy as np
@@ -28,7 +29,7 @@ import volumes
 import windows
 
 FAMILIES = [
-    elementwise, arrays, reductions, images, windows, volumes, pictures, boxes, functions, linalg, complexes, rare, sparse, sets, quantization,
+    elementwise, arrays, reductions, images, windows, volumes, pictures, boxes, functions, gradients, linalg, complexes, rare, sparse, sets, quantization,
     strings, sequences, forwarding, control,
 ]
 OPS = {name: make for family in FAMILIES for name, make in family.OPS.items()}

@@ -27,8 +27,15 @@ pub const ROWS: &[Row] = &[
     row("MaxPoolGradV2", &["MaxPoolWithArgmax", "UnsortedSegmentSum"], |composed, inputs| {
         let [x, _, gradient, sizes, strides] = composed.take(inputs)?;
         for (name, tensor) in [("ksize", sizes), ("strides", strides)] {
-            let known = composed.graph.constant(tensor).map(Constant::to_i64s).transpose()?.flatten();
-            let error = || composed.node.error(format!("its {name} is not known before the model runs"));
+            let known = composed
+                .graph
+                .constant(composed.graph.origin(tensor))
+                .map(Constant::to_i64s)
+                .transpose()?
+                .flatten();
+            let error = || {
+                composed.node.error(format!("its {name} is not known before the model runs")).unsupported()
+            };
             let known = known.ok_or_else(error)?;
             composed.node.attrs.insert(name, Attr::Ints(known));
         }

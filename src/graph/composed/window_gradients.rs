@@ -9,87 +9,101 @@
 
 use super::{Composed, Row, row};
 use crate::error::Result;
-use crate::graph::{Attr, Attrs, NodeId, Padding, TensorRef};
+use crate::graph::{Attr, Attrs, DataFormat, NodeId, Padding, TensorRef};
 use crate::tensor::Constant;
 
 pub const ROWS: &[Row] = &[
     row("Conv2DBackpropFilter", &["Conv2D", "Pad", "Transpose"], |composed, inputs| {
-        filter(composed, inputs, 2, false)
+        filter(composed, inputs, 2)
     }),
     row("Conv3DBackpropFilterV2", &["Conv3D", "Pad", "Transpose"], |composed, inputs| {
-        filter(composed, inputs, 3, false)
+        filter(composed, inputs, 3)
     }),
-    row("DepthwiseConv2dNativeBackpropFilter", &["Conv2D", "Pad", "Transpose"], |composed, inputs| {
-        filter(composed, inputs, 2, true)
-    }),
+    row("DepthwiseConv2dNativeBackpropFilter", &["ExtractImagePatches", "Einsum"], depthwise_filter),
 ];
 
-/// `depthwise` convolutions have a group of images for each channel.
-fn filter(
-    composed: &mut Composed<'_>,
-    inputs: &[TensorRef],
-    spatial: usize,
-    is_depthwise: bool,
-) -> Result<NodeId> {
+/// The sizes or strides of a window, with those of the batch and of one channel.
+fn of_window(values: &[usize]) -> Attr {
+    let inner = values.iter().map(|&value| value as i64);
+    Attr::Ints([1].into_iter().chain(inner).chain([1]).collect())
+}
+
+fn filter(composed: &mut Composed<'_>, inputs: &[TensorRef], spatial: usize) -> Result<NodeId> {
     let [images, sizes, gradient] = composed.take(inputs)?;
     let rank = spatial.saturating_add(2);
     let strides = composed.node.spatial_sizes("strides", rank)?;
     let dilations = composed.node.spatial_sizes("dilations", rank)?;
     let format = composed.node.data_format();
-    let (batch, channels, first) = (0, format.channel_axis(rank), format.first_spatial_axis());
-    let inner = (0..spatial).map(|axis| axis.saturating_add(first) as i32);
-    let order = |before: &[usize], after: &[usize]| -> Vec<i32> {
-        let outer = |axes: &[usize]| axes.iter().map(|&axis| axis as i32).collect::<Vec<_>>();
-        outer(before).into_iter().chain(inner.clone()).chain(outer(after)).collect()
-    };
-    let results = composed.transposed(gradient, &order(&[], &[batch, channels]))?;
+    let (batch, channels, first) = (0, format.channel_axis(rank) as i32, format.first_spatial_axis() as i32);
+    let inner: Vec<i32> = (first..first.saturating_add(spatial as i32)).collect();
     let pads = pads(composed, [images, sizes, gradient], (&strides, &dilations))?;
-    let mut images = if is_depthwise {
-        composed.transposed(images, &order(&[], &[channels, batch]))?
-    } else {
-        composed.transposed(images, &order(&[channels], &[batch]))?
-    };
-    if is_depthwise {
-        let shape = composed.op("Shape", &[images])?;
-        let (lengths, groups) =
-            (composed.part(shape, 0, spatial as i32)?, composed.part(shape, spatial as i32, rank as i32)?);
-        let axis = composed.integers(&[0])?;
-        let groups = composed.add("Prod", &[groups, axis], [("keep_dims", Attr::Bool(true))].into())?;
-        let one = composed.integers(&[1])?;
-        let shape = composed.joined(&[one, lengths, groups])?;
-        images = composed.op("Reshape", &[images, shape])?;
-    }
+    let results = composed.transposed(gradient, &[&inner[..], &[batch, channels]].concat())?;
+    let mut images = composed.transposed(images, &[&[channels], &inner[..], &[batch]].concat())?;
     if let Some(pads) = pads {
         images = composed.op("Pad", &[images, pads])?;
     }
-    let window = |values: &[usize]| {
-        let inner = values.iter().map(|&value| value as i64);
-        Attr::Ints([1].into_iter().chain(inner).chain([1]).collect())
-    };
     let attrs = Attrs::from([
         ("padding", Attr::from("VALID")),
-        ("strides", window(&dilations)),
-        ("dilations", window(&strides)),
+        ("strides", of_window(&dilations)),
+        ("dilations", of_window(&strides)),
     ]);
     let convolution = if spatial == 3 { "Conv3D" } else { "Conv2D" };
-    let mut products = composed.add(convolution, &[images, results], attrs)?;
+    let products = composed.add(convolution, &[images, results], attrs)?;
     // Where strides leave the last elements of the images out, there are more products than the filter has elements.
-    let filter_lengths = composed.part(sizes, 0, spatial as i32)?;
-    let dtype = composed.dtype(sizes);
-    let all = composed.constant(Constant::scalar(dtype, -1.0))?;
-    let first = composed.integer(0)?;
-    let all = composed.op("ExpandDims", &[all, first])?;
-    let wanted = composed.joined(&[all, filter_lengths, all])?;
-    let begin = composed.constant(Constant::from_i32(vec![rank], &vec![0; rank]))?;
-    let begin = composed.cast(begin, dtype)?;
-    products = composed.op("Slice", &[products, begin, wanted])?;
-    if !is_depthwise {
-        let mut axes: Vec<i32> = (0..rank as i32).collect();
-        axes.rotate_left(1);
-        let axes: Vec<i32> = (1..=spatial as i32).chain([0, rank as i32 - 1]).collect();
-        products = composed.transposed(products, &axes)?;
-    }
+    let lengths = composed.part(sizes, 0, spatial as i32)?;
+    let all = composed.number(sizes, -1.0)?;
+    let axis = composed.integer(0)?;
+    let all = composed.op("ExpandDims", &[all, axis])?;
+    let wanted = composed.joined(&[all, lengths, all])?;
+    let begin = composed.op("ZerosLike", &[wanted])?;
+    let products = composed.op("Slice", &[products, begin, wanted])?;
+    let behind: Vec<i32> = (1..=spatial as i32).collect();
+    let products = composed.transposed(products, &[&behind[..], &[0, spatial as i32 + 1]].concat())?;
     composed.last("Reshape", &[products, sizes], Attrs::new())
+}
+
+/// Each channel has filters of its own: the sums of its pixels under each of their elements, times the gradients.
+fn depthwise_filter(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Result<NodeId> {
+    let [mut images, sizes, mut gradient] = composed.take(inputs)?;
+    let known = composed.graph.constant(composed.graph.origin(sizes)).map(Constant::to_i64s).transpose()?;
+    let Some(&[rows, columns, _, multiplier]) = known.flatten().as_deref() else {
+        return Err(composed
+            .node
+            .error("its filter_sizes are not known before the model runs")
+            .unsupported());
+    };
+    if composed.node.data_format() == DataFormat::ChannelsFirst {
+        images = composed.transposed(images, &[0, 2, 3, 1])?;
+        gradient = composed.transposed(gradient, &[0, 2, 3, 1])?;
+    }
+    let mut padding = composed.attrs(&["padding"]);
+    if let Padding::Explicit(pads) = composed.node.padding()? {
+        let pairs = pads.iter().flat_map(|&(before, after)| [before as i32, after as i32]);
+        let pairs: Vec<i32> = [0, 0].into_iter().chain(pairs).chain([0, 0]).collect();
+        let pads = composed.constant(Constant::from_i32(vec![4, 2], &pairs))?;
+        images = composed.op("Pad", &[images, pads])?;
+        padding.insert("padding", Attr::from("VALID"));
+    }
+    padding.extend([
+        ("ksizes", Attr::Ints(vec![1, rows, columns, 1])),
+        ("strides", of_window(&composed.node.spatial_sizes("strides", 4)?)),
+        ("rates", of_window(&composed.node.spatial_sizes("dilations", 4)?)),
+    ]);
+    let patches = composed.add("ExtractImagePatches", &[images], padding)?;
+    let (shape, of_images) = (composed.op("Shape", &[gradient])?, composed.op("Shape", &[images])?);
+    let (positions, channels) = (composed.part(shape, 0, 3)?, composed.part(of_images, 3, 4)?);
+    let vector = |composed: &mut Composed<'_>, length: i64| {
+        let length = composed.constant(Constant::from_i64(vec![1], &[length]))?;
+        composed.cast(length, crate::tensor::DType::Int32)
+    };
+    let (taps, multiplier) = (vector(composed, rows.saturating_mul(columns))?, vector(composed, multiplier)?);
+    let shape = composed.joined(&[positions, taps, channels])?;
+    let patches = composed.op("Reshape", &[patches, shape])?;
+    let shape = composed.joined(&[positions, channels, multiplier])?;
+    let gradient = composed.op("Reshape", &[gradient, shape])?;
+    let attrs = [("equation", Attr::from("nabkc,nabcm->kcm")), ("N", Attr::Int(2))];
+    let sums = composed.add("Einsum", &[patches, gradient], attrs.into())?;
+    composed.last("Reshape", &[sums, sizes], Attrs::new())
 }
 
 /// What is added around the images: pairs of counts for each axis, the spatial ones between two others; `None` for nothing.
