@@ -79,6 +79,9 @@ ARITHMETIC = {
     "diagonals": (lambda x: [tf.linalg.diag(x), tf.linalg.diag_part(x, k=(-1, 1), padding_value=2j), tf.linalg.set_diag(x, x[0, :3]), tf.pad(x, [[1, 0], [0, 1]], constant_values=1 + 3j)], parts(3, 4)),
     "cumulated": (lambda x: [tf.cumsum(x, 0, reverse=True), tf.pad(x, [[2, 1]], "REFLECT")], [LEFT, RIGHT]),
     "double": (lambda x: tf.cast(x, tf.complex128) * tf.constant([1 + 2j, 3, 4j, 5, -1], tf.complex128), [LEFT, RIGHT]),
+    # The squares of these are no floats.
+    "quotient_of_large_numbers": (lambda x, y: [x / y, tf.math.divide_no_nan(x, y)], [LEFT * np.float32(1e28), RIGHT * np.float32(1e26), RIGHT * np.float32(1e28), LEFT * np.float32(1e27)]),
+    "quotient_of_small_numbers": (lambda x, y: [x / y, tf.math.reciprocal(y)], [LEFT * np.float32(1e-28), RIGHT * np.float32(1e-26), RIGHT * np.float32(1e-28), LEFT * np.float32(1e-27)]),
     "loop": (lambda x: tf.while_loop(lambda i, z: i < 3, lambda i, z: (i + 1, z * x), [0, x])[1], parts(4)),
 }
 SIGNALS = {

@@ -62,28 +62,30 @@ pub fn equal(cx: &mut Lowering<'_>, node: NodeRef<'_>, is_opposite: bool) -> Res
 }
 
 /// ac - bd + (ad + bc)i.
-pub fn product<'f>(_: &'f Formula<'_, '_, '_>, [a, b]: Pair<'f>, [c, d]: Pair<'f>) -> Pair<'f> {
+pub fn product<'f>([a, b]: Pair<'f>, [c, d]: Pair<'f>) -> Pair<'f> {
     [&a * &c - &b * &d, a * d + b * c]
 }
 
-/// (a + bi) / (c + di).
-pub fn quotient<'f>(_: &'f Formula<'_, '_, '_>, [a, b]: Pair<'f>, [c, d]: Pair<'f>) -> Pair<'f> {
+/// (a + bi) / (c + di). The larger part of the divisor is divided by first: the square of its size may be no float.
+pub fn quotient<'f>([a, b]: Pair<'f>, [c, d]: Pair<'f>) -> Pair<'f> {
+    let largest = c.abs().max(d.abs());
+    let (c, d) = (c / &largest, d / &largest);
     let size = &c * &c + &d * &d;
-    [(&a * &c + &b * &d) / &size, (b * c - a * d) / size]
+    [(&a * &c + &b * &d) / &size / &largest, (b * c - a * d) / size / largest]
 }
 
 pub fn reciprocal<'f>(f: &'f Formula<'_, '_, '_>, z: Pair<'f>) -> Pair<'f> {
-    quotient(f, [f.number(1.0), f.number(0.0)], z)
+    quotient([f.number(1.0), f.number(0.0)], z)
 }
 
 /// The product, or zero where the second number is zero.
-pub fn product_no_nan<'f>(f: &'f Formula<'_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
-    unless_zero(y, |y| product(f, x, y))
+pub fn product_no_nan<'f>(_: &'f Formula<'_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
+    unless_zero(y, |y| product(x, y))
 }
 
 /// The quotient, or zero where the second number is zero.
-pub fn quotient_no_nan<'f>(f: &'f Formula<'_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
-    unless_zero(y, |y| quotient(f, x, y))
+pub fn quotient_no_nan<'f>(_: &'f Formula<'_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
+    unless_zero(y, |y| quotient(x, y))
 }
 
 /// What `compute` makes of a number, or zero where the number is zero.

@@ -159,18 +159,18 @@ pub fn tanh<'f>(_: F<'f, '_, '_, '_>, [a, b]: Pair<'f>) -> Pair<'f> {
 }
 
 /// x / y, or zero where x is zero.
-pub fn xdivy<'f>(f: F<'f, '_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
-    unless_zero(x, |x| quotient(f, x, y))
+pub fn xdivy<'f>(_: F<'f, '_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
+    unless_zero(x, |x| quotient(x, y))
 }
 
 /// x log(1 + y), or zero where x is zero.
 pub fn xlog1py<'f>(f: F<'f, '_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
-    unless_zero(x, |x| product(f, x, ln_1p(f, y)))
+    unless_zero(x, |x| product(x, ln_1p(f, y)))
 }
 
 /// x log(y), or zero where x is zero.
 pub fn xlogy<'f>(f: F<'f, '_, '_, '_>, x: Pair<'f>, y: Pair<'f>) -> Pair<'f> {
-    unless_zero(x, |x| product(f, x, log(f, y)))
+    unless_zero(x, |x| product(x, log(f, y)))
 }
 
 /// The root with a real part that is not negative.

@@ -114,7 +114,7 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| or_formula(cx, node, |x| x.cosh()), &["Cosh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::cosh)),
     op("Div")
-        .complex(|cx, node| both(cx, node, &arithmetic::quotient))
+        .complex(|cx, node| both(cx, node, &|_, x, y| arithmetic::quotient(x, y)))
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Div)),
@@ -253,7 +253,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::truncate_mod, &["Mod", "Div", "Mul", "Sub"])
         .eval(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::TruncateMod)),
     op("Mul")
-        .complex(|cx, node| both(cx, node, &arithmetic::product))
+        .complex(|cx, node| both(cx, node, &|_, x, y| arithmetic::product(x, y)))
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Mul"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Mul))
@@ -280,7 +280,7 @@ pub const OPS: &[Op] = &[
         .note("ONNX Runtime computes powers of integers in float64")
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Pow)),
     op("RealDiv")
-        .complex(|cx, node| both(cx, node, &arithmetic::quotient))
+        .complex(|cx, node| both(cx, node, &|_, x, y| arithmetic::quotient(x, y)))
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Div))
