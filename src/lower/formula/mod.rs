@@ -148,40 +148,40 @@ impl<'c, 'g, 'n> Formula<'c, 'g, 'n> {
         initial: [&Value<'f>; N],
         body: impl FnOnce(Iteration<'f>, [Value<'f>; N]) -> ([Value<'f>; N], Option<Value<'f>>),
     ) -> [Value<'f>; N] {
-        let states = initial.map(|value| (value.name.clone(), self.dtype));
+        let array = |values: Vec<Value<'f>>| std::array::from_fn(|index| values[index].clone());
+        let last = self.repeat_all(most, &initial.map(Value::clone), |k, before| {
+            let (after, goes_on) = body(k, array(before));
+            (after.into(), goes_on)
+        });
+        array(last)
+    }
+
+    /// Repeats a computation of as many values as there are.
+    pub fn repeat_all<'f>(
+        &'f self,
+        most: &Value<'f>,
+        initial: &[Value<'f>],
+        body: impl FnOnce(Iteration<'f>, Vec<Value<'f>>) -> (Vec<Value<'f>>, Option<Value<'f>>),
+    ) -> Vec<Value<'f>> {
+        let states: Vec<_> = initial.iter().map(|value| (value.name.clone(), self.dtype)).collect();
         let repeat = Repeat::begin(&mut self.steps.borrow_mut(), &states);
         let scalar = self.integers(&[0]);
         let iteration = Iteration {
             number: self.value(Nodes::cast(self, &repeat.iteration, self.dtype)),
             index: self.value(self.add("Unsqueeze", &[&repeat.iteration, &scalar], None)),
         };
-        let mut names = repeat.states.clone().into_iter();
-        let before = std::array::from_fn(|_| self.value(names.next().unwrap_or_default()));
+        let before = repeat.states.iter().map(|name| self.value(name)).collect();
         let (after, goes_on) = body(iteration, before);
         let after = after.into_iter().map(|value| value.name).collect();
         let mut steps = self.steps.borrow_mut();
         let goes_on = goes_on.map(|value| value.name);
-        let mut last = repeat.end(&mut steps, most.name.clone(), after, goes_on).into_iter();
-        std::array::from_fn(|_| self.value(last.next().unwrap_or_default()))
+        let last = repeat.end(&mut steps, most.name.clone(), after, goes_on);
+        last.into_iter().map(|name| self.value(name)).collect()
     }
 
     /// The type of the formula's numbers.
     pub fn number_type(&self) -> DType {
         self.dtype
-    }
-
-    /// The positions of the elements of the last axis in their order, for a number of them that is an int64 vector.
-    pub fn order(&self, value: &Value<'_>, count: &Value<'_>, is_descending: bool) -> Value<'_> {
-        let mut steps = self.steps.borrow_mut();
-        let attributes = vec![
-            ("axis", Attribute::Int(-1)),
-            ("largest", Attribute::Int(is_descending.into())),
-            ("sorted", Attribute::Int(1)),
-        ];
-        let (node, inputs) = (steps.node, vec![value.name.clone(), count.name.clone()]);
-        let outputs = ("order", ["sorted", "order"]);
-        let [_, order] = steps.cx.step_with_outputs(node, outputs, "TopK", inputs, attributes);
-        self.value(order)
     }
 
     /// An int64 constant, a scalar.

@@ -124,14 +124,16 @@ fn nothing(dtype: DType) -> TensorType {
 pub fn svd(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let dtype = inputs.dtype(0)?;
     let has_vectors = node.bool("compute_uv", true);
-    let Some((batch, rows, columns)) = matrix(inputs, node, 0)? else {
-        return Ok(vec![TensorType::new(dtype, Shape::UNKNOWN); 3]);
-    };
-    let inner = least(rows, columns);
-    let values = TensorType::new(dtype, shaped(batch, &[inner]));
+    let known = matrix(inputs, node, 0)?;
+    let inner = known.and_then(|(_, rows, columns)| least(rows, columns));
+    let values = known.map_or(Shape::UNKNOWN, |(batch, ..)| shaped(batch, &[inner]));
+    let values = TensorType::new(dtype, values);
     if !has_vectors {
         return Ok(vec![values, nothing(dtype), nothing(dtype)]);
     }
+    let Some((batch, rows, columns)) = known else {
+        return Ok([values].into_iter().chain(vec![TensorType::new(dtype, Shape::UNKNOWN); 2]).collect());
+    };
     let is_full = node.bool("full_matrices", false);
     let factor = |length: Dim| shaped(batch, &[length, if is_full { length } else { inner }]);
     Ok(vec![values, TensorType::new(dtype, factor(rows)), TensorType::new(dtype, factor(columns))])

@@ -42,10 +42,13 @@ pub const OPS: &[Op] = &[
         .lower(lower::product::band_part, &["Trilu", "Where"])
         .eval(eval::band_part),
     op("MatrixDeterminant")
+        .complex_too()
         .also(&["BatchMatrixDeterminant"])
         .shape(shape::determinant)
-        .lower(crate::ops::linalg::lower::factors::determinant, &["Det", "Loop"]),
+        .lower(crate::ops::linalg::lower::factors::determinant, &["Det", "Loop"])
+        .note("of float32, NaN or infinite where a product of elements is too large for it, and NaN of NaN, where TensorFlow has 0"),
     op("MatrixInverse")
+        .complex(crate::ops::linalg::lower::solve::matrix_inverse)
         .also(&["BatchMatrixInverse"])
         .shape(like_first_input)
         .lower(lower::inverse::inverse, &["Loop", "ArgMax", "Where", "Div", "Mul", "Sub", "MatMul"])

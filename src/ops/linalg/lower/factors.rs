@@ -4,6 +4,7 @@
 //! "Matrix Computations", 3.4 and 4.2.
 
 use super::frame::{Numbers, Precision, matrices, zeros};
+use super::number::{Number, repeat};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
@@ -12,56 +13,68 @@ use crate::ops::matrix::lower::product;
 use crate::tensor::DType;
 
 pub fn cholesky(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    matrices(cx, node, (1, Precision::Own), &|f, inputs| vec![cholesky_of(f, &inputs[0])])
+    matrices(cx, node, (1, Precision::Own), &|f, inputs| {
+        let n = Numbers::of(f, &inputs[0].real, -1);
+        let (factor, is_positive) = cholesky_of(f, &inputs[0]);
+        // TensorFlow fills the lower half if the matrix is not positive definite.
+        let (is_known, failure) = (is_positive.or(&n.down.less(&n.across)), factor.failure());
+        vec![factor.each(|part| is_known.choose(part, failure))]
+    })
 }
 
-/// The lower factor. Only the lower half of the matrix is read.
-pub fn cholesky_of<'f>(f: &'f Formula<'_, '_, '_>, matrix: &Value<'f>) -> Value<'f> {
-    let n = Numbers::of(f, matrix, -1);
-    let [_, factor] = f.repeat(&n.count, [matrix, &matrix.zeros()], |k, [rest, factor]| {
+/// The lower factor, and whether there is one. Of the matrix, only the lower half is read, and of its diagonal only the real parts.
+pub fn cholesky_of<'f>(f: &'f Formula<'_, '_, '_>, matrix: &Number<'f>) -> (Number<'f>, Value<'f>) {
+    let n = Numbers::of(f, &matrix.real, -1);
+    let matrix = matrix.with_real(&n.down.is(&n.across));
+    let least = Number::from(zeros(f, &matrix.real, &[1, 1]) + f64::INFINITY);
+    let initial = [&matrix, &matrix.zeros(), &least];
+    let [_, factor, least] = repeat(f, &n.count, initial, |k, [rest, factor, least]| {
         let Iteration { number, index } = &k;
-        let column = rest.along("Gather", -1, &[index]);
-        let pivot = column.along("Gather", -2, &[index]);
-        let column = n.down.at_least(number).choose(column / pivot.sqrt(), 0.0);
-        let rest = rest - &column * column.transposed();
-        ([rest, n.across.is(number).choose(column, factor)], None)
+        let column = rest.gathered(-1, index);
+        let pivot = column.gathered(-2, index).real;
+        let column = (column / pivot.sqrt()).only(&n.down.at_least(number));
+        let rest = rest - &column * column.adjoint();
+        // No pivot that is NaN is the least one.
+        let least = pivot.less(&least.real).choose(pivot, least.real);
+        ([rest, column.or(&n.across.is(number), factor), least.into()], None)
     });
-    factor
+    (factor, least.real.greater(0.0))
 }
 
 /// Both triangular factors in one matrix, the numbers of the rows that became its rows as a column, and the sign and the logarithm of the
 /// size of the determinant.
 struct Factors<'f> {
-    both: Value<'f>,
-    rows: Value<'f>,
-    sign: Value<'f>,
-    logarithm: Value<'f>,
+    both: Number<'f>,
+    rows: Number<'f>,
+    sign: Number<'f>,
+    logarithm: Number<'f>,
 }
 
 /// Elimination with the largest pivot of each column.
-fn factors<'f>(f: &'f Formula<'_, '_, '_>, matrix: &Value<'f>) -> Factors<'f> {
-    let n = Numbers::of(f, matrix, -1);
-    let rows = zeros(f, matrix, &[1]) + &n.down;
-    let logarithm = zeros(f, matrix, &[1, 1]);
-    let initial = [matrix, &rows, &(&logarithm + 1.0), &logarithm];
-    let last = f.repeat(&n.count, initial, |k, [both, rows, sign, logarithm]| {
+fn factors<'f>(f: &'f Formula<'_, '_, '_>, matrix: &Number<'f>) -> Factors<'f> {
+    let n = Numbers::of(f, &matrix.real, -1);
+    let rows = zeros(f, &matrix.real, &[1]) + &n.down;
+    let none = zeros(f, &matrix.real, &[1, 1]);
+    let sign = Number { real: &none + 1.0, imaginary: matrix.imaginary.as_ref().map(|_| none.clone()) };
+    let initial = [matrix, &rows.into(), &sign, &none.into()];
+    let [both, rows, sign, logarithm] = repeat(f, &n.count, initial, |k, [both, rows, sign, logarithm]| {
         let Iteration { number, index } = &k;
         let swap = Swap::of_largest(&both, &n.down, &k);
         let (both, rows) = (swap.apply(&both), swap.apply(&rows));
-        let top = both.along("Gather", -2, &[index]);
-        let pivot = top.along("Gather", -1, &[index]);
-        let sign = swap.is_none(number).choose(&sign, -&sign) * pivot.sign();
+        let top = both.gathered(-2, index);
+        let pivot = top.gathered(-1, index);
+        let sign = sign.or(&swap.is_none(number), -&sign) * pivot.sign();
         let logarithm = logarithm + pivot.abs().log();
         // Where all of a column is 0, nothing has to be eliminated.
-        let pivot = pivot.is(0.0).choose(1.0, pivot);
-        let column = both.along("Gather", -1, &[index]);
-        let is_below = n.down.greater(number);
-        let factor = is_below.choose(column / pivot, 0.0);
-        let rest = &both - &factor * n.across.greater(number).choose(top, 0.0);
-        let both = n.across.is(number).and(&is_below).choose(factor, rest);
+        let pivot = pivot.or(&pivot.is_zero().not(), f.number(1.0));
+        let column = both.gathered(-1, index);
+        let (is_below, is_behind) = (n.down.greater(number), n.across.greater(number));
+        let factor = column / pivot;
+        // What is not eliminated must not become NaN where a pivot is NaN or infinite.
+        let rest = (&both - &factor * top).or(&is_below.and(&is_behind), &both);
+        let both = factor.or(&n.across.is(number).and(&is_below), rest);
         ([both, rows, sign, logarithm], None)
     });
-    let [both, rows, sign, logarithm] = last;
     Factors { both, rows, sign, logarithm }
 }
 
@@ -74,18 +87,21 @@ pub struct Swap<'f> {
 }
 
 impl<'f> Swap<'f> {
-    pub fn of_largest(matrix: &Value<'f>, down: &Value<'f>, k: &Iteration<'f>) -> Self {
-        let column = matrix.along("Gather", -1, &[&k.index]).abs();
-        let sizes = down.at_least(&k.number).choose(column, -1.0);
-        let second = sizes.greatest_index(-2).cast(matrix.dtype());
+    pub fn of_largest(matrix: &Number<'f>, down: &Value<'f>, k: &Iteration<'f>) -> Self {
+        let column = matrix.gathered(-1, &k.index).abs();
+        let sizes = down.at_least(&k.number).choose(&column, -1.0);
+        // As in TensorFlow, NaN is the largest if it comes first, and otherwise it is none.
+        let of_nan = down.is(&k.number).choose(f64::INFINITY, -1.0);
+        let sizes = sizes.is_nan().choose(of_nan, sizes);
+        let second = sizes.greatest_index(-2).cast(down.dtype());
         let (is_first, is_second) = (down.is(&k.number), down.is(&second));
         Self { index: k.index.clone(), is_first, is_second, second }
     }
 
-    pub fn apply(&self, matrix: &Value<'f>) -> Value<'f> {
-        let first = matrix.along("Gather", -2, &[&self.index]);
-        let second = self.is_second.choose(matrix, 0.0).reduced("ReduceSum", -2);
-        self.is_first.choose(second, self.is_second.choose(first, matrix))
+    pub fn apply(&self, matrix: &Number<'f>) -> Number<'f> {
+        let first = matrix.gathered(-2, &self.index);
+        let second = matrix.only(&self.is_second).sum(-2);
+        second.or(&self.is_first, first.or(&self.is_second, matrix))
     }
 
     fn is_none(&self, number: &Value<'f>) -> Value<'f> {
@@ -96,14 +112,19 @@ impl<'f> Swap<'f> {
 pub fn lu(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     matrices(cx, node, (1, Precision::Own), &|f, inputs| {
         let Factors { both, rows, .. } = factors(f, &inputs[0]);
-        vec![both, rows.op("Squeeze", &[&f.vector(&[-1])])]
+        vec![both, rows.squeezed(f, &[-1])]
     })
 }
 
-/// The sign and the logarithm of the size of a determinant.
-fn log_determinant<'f>(f: &'f Formula<'_, '_, '_>, matrix: &Value<'f>) -> [Value<'f>; 2] {
+/// The sign and the logarithm of the size of a determinant. Where the logarithm is not finite, TensorFlow has the sign 0
+/// (`SLogDet` in `tensorflow/core/kernels/linalg/determinant_op.cc`).
+fn log_determinant<'f>(f: &'f Formula<'_, '_, '_>, matrix: &Number<'f>) -> [Number<'f>; 2] {
     let Factors { sign, logarithm, .. } = factors(f, matrix);
-    [sign, logarithm].map(|value| value.op("Squeeze", &[&f.vector(&[-2, -1])]))
+    let logarithm = logarithm.real;
+    let is_finite = logarithm.abs().less(f64::INFINITY);
+    let infinite = logarithm.greater(0.0).choose(f64::INFINITY, f64::NEG_INFINITY);
+    let logarithm = is_finite.choose(logarithm, infinite).into();
+    [sign.only(&is_finite), logarithm].map(|value: Number<'_>| value.squeezed(f, &[-2, -1]))
 }
 
 pub fn log_matrix_determinant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -112,11 +133,12 @@ pub fn log_matrix_determinant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
 
 /// ONNX Runtime has Det for float32 alone.
 pub fn determinant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    if cx.dtype(node.into()) != DType::Float64 {
+    let dtype = cx.dtype(node.into());
+    if dtype != DType::Float64 && !dtype.is_complex() {
         return product::determinant(cx, node);
     }
     matrices(cx, node, (1, Precision::Own), &|f, inputs| {
         let [sign, logarithm] = log_determinant(f, &inputs[0]);
-        vec![sign * logarithm.exp()]
+        vec![sign * logarithm.real.exp()]
     })
 }

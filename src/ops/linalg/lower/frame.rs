@@ -1,7 +1,8 @@
 //! What the ops of this family have in common: their inputs as values of a formula, and the numbers of rows and columns.
 
+use super::number::Number;
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, Shape, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::formula::{Formula, Value};
@@ -19,67 +20,122 @@ pub enum Precision {
     Double,
 }
 
+/// The name of real numbers, or of real parts, and that of imaginary parts.
+type Names = (String, Option<String>);
+
 /// Writes an op as a formula of its first `count` inputs, and the results as its outputs.
 pub fn matrices(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
     (count, precision): (usize, Precision),
-    compute: &dyn for<'f> Fn(&'f Formula<'_, '_, '_>, &[Value<'f>]) -> Vec<Value<'f>>,
+    compute: &dyn for<'f> Fn(&'f Formula<'_, '_, '_>, &[Number<'f>]) -> Vec<Number<'f>>,
 ) -> Result<()> {
     let own = cx.dtype(cx.input_of(node, 0)?);
-    let dtype = match own {
-        _ if !own.is_float() => return Err(node.error(format!("of matrices of {own} it is not computed"))),
+    let dtype = match own.part() {
+        part if !part.is_float() => {
+            return Err(node.error(format!("of matrices of {own} it is not computed")));
+        }
         DType::Float64 => DType::Float64,
         _ if precision == Precision::Double => DType::Float64,
         _ => DType::Float32,
     };
-    let mut names = vec![];
-    for index in 0..count {
-        let input = cx.input_of(node, index)?;
-        let name = cx.in_tensorflow_layout(input)?;
-        names.push(if cx.dtype(input) == dtype { name } else { cx.cast(node, name, dtype) });
-    }
+    let names: Result<Vec<Names>> = (0..count).map(|index| input_names(cx, node, index, dtype)).collect();
+    let mut names = names?;
     let mut rank = cx.shape(cx.input_of(node, 0)?).rank();
     // The axes before the matrices become one where nobody knows how many there are: of no matrices, ONNX Runtime does not reduce an
     // axis that is counted from the last one.
     let mut batch = None;
-    if let (None, [name]) = (rank, &mut names[..]) {
-        let (matrices, lengths) = joined_batches(&mut Steps { cx: &mut *cx, node }, name);
-        *name = matrices;
-        (batch, rank) = (Some(lengths), Some(3));
+    if let (None, [input]) = (rank, &mut names[..]) {
+        for name in [Some(&mut input.0), input.1.as_mut()].into_iter().flatten() {
+            let (matrices, lengths) = joined_batches(&mut Steps { cx: &mut *cx, node }, name);
+            *name = matrices;
+            batch = Some(lengths);
+        }
+        rank = Some(3);
     }
+    let outputs = || (0..node.outputs.len()).map(|port| node.output(port));
+    let are_complex: Vec<bool> = outputs().map(|output| cx.dtype(output).is_complex()).collect();
     let formula = Formula::new(Steps { cx, node }, dtype).of_rank(rank);
-    let inputs: Vec<Value<'_>> = names.into_iter().map(|name| formula.value(name)).collect();
-    let results: Vec<String> = compute(&formula, &inputs).into_iter().map(|value| value.name).collect();
+    let inputs: Vec<Number<'_>> = names.into_iter().map(|names| named(&formula, names)).collect();
+    let results = compute(&formula, &inputs).into_iter().zip(are_complex);
+    let results: Vec<Names> = results
+        .map(|(result, is_complex)| (result.real.name.clone(), is_complex.then(|| result.imaginary().name)))
+        .collect();
     drop(inputs);
     let Steps { cx, node } = formula.into_steps();
-    for (port, mut name) in results.into_iter().enumerate() {
-        if let Some(batch) = &batch {
-            name = with_batches(&mut Steps { cx: &mut *cx, node }, &name, batch);
-        }
-        let output = node.output(port);
-        let layout = Layout::tensorflow_of(cx.shape(output));
-        if onnx_dtype(cx.dtype(output)) == onnx_dtype(dtype) {
-            cx.emit(output, "Identity", vec![name], layout, vec![]);
-        } else {
-            cx.emit_cast(output, name, layout);
-        }
+    for (output, names) in outputs().zip(results) {
+        // An output that is not computed is a vector, whatever the rank of the others.
+        let batch = batch.as_ref().filter(|_| *cx.shape(output) != Shape::known(&[0]));
+        set_output(cx, node, output, names, dtype, batch);
     }
     Ok(())
 }
 
-/// The numbers of rows and columns of a node's matrices.
+/// The names of an input in the type of a computation.
+fn input_names(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize, dtype: DType) -> Result<Names> {
+    let input = cx.input_of(node, index)?;
+    let own = cx.dtype(input);
+    let cast =
+        |cx: &mut Lowering<'_>, name| if own.part() == dtype { name } else { cx.cast(node, name, dtype) };
+    if own.is_complex() {
+        let [real, imaginary] = cx.parts(node, input)?;
+        return Ok((cast(cx, real), Some(cast(cx, imaginary))));
+    }
+    let name = cx.in_tensorflow_layout(input)?;
+    Ok((cast(cx, name), None))
+}
+
+fn named<'f>(f: &'f Formula<'_, '_, '_>, (real, imaginary): Names) -> Number<'f> {
+    Number { real: f.value(real), imaginary: imaginary.map(|name| f.value(name)) }
+}
+
+/// Records results of a type as an output, with the axes that were joined.
+fn set_output(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    output: TensorRef,
+    (real, imaginary): Names,
+    dtype: DType,
+    batch: Option<&String>,
+) {
+    let part = cx.dtype(output).part();
+    let is_same = onnx_dtype(part) == onnx_dtype(dtype);
+    let whole = |cx: &mut Lowering<'_>, name: String| match batch {
+        Some(batch) => with_batches(&mut Steps { cx, node }, &name, batch),
+        None => name,
+    };
+    let real = whole(cx, real);
+    if let Some(imaginary) = imaginary {
+        let parts = [real, whole(cx, imaginary)];
+        let parts = if is_same { parts } else { parts.map(|name| cx.cast(node, name, part)) };
+        return cx.set_parts(node, output, parts);
+    }
+    let layout = Layout::tensorflow_of(cx.shape(output));
+    if is_same {
+        cx.emit(output, "Identity", vec![real], layout, vec![]);
+    } else {
+        cx.emit_cast(output, real, layout);
+    }
+}
+
+/// The numbers of rows and columns of a node's matrices, if they are known before the model runs.
 ///
 /// # Errors
-/// If they are not known before the model runs.
-pub fn known_size(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<(usize, usize)> {
-    let input = cx.input_of(node, 0)?;
-    let shape = cx.shape(input);
+/// If it has no input.
+pub fn known_size(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<Option<(usize, usize)>> {
+    let shape = cx.shape(cx.input_of(node, 0)?);
     let length = |back: usize| shape.rank().and_then(|rank| shape.dim(rank.checked_sub(back)?));
-    length(2).zip(length(1)).ok_or_else(|| {
-        let error = node.error("the numbers of rows and columns of its matrix are not known");
-        error.advice(cx.shape_advice(input))
-    })
+    Ok(length(2).zip(length(1)))
+}
+
+/// A row of zeros in the type of matrices with these columns.
+///
+/// A sum of the rows would have the same shape, but of no elements ONNX Runtime makes no row.
+pub fn zero_row<'f>(f: &'f Formula<'_, '_, '_>, matrices: &Value<'f>) -> Value<'f> {
+    let shape = matrices.op("Shape", &[]);
+    let batch = shape.slice(0, &f.vector(&[0]), &f.vector(&[-2]));
+    let columns = shape.slice(0, &f.vector(&[-1]), &f.vector(&[i64::MAX]));
+    f.number(0.0).op("Expand", &[&batch.along("Concat", 0, &[&f.vector(&[1]), &columns])])
 }
 
 /// Zeros in the shape of some matrices, but for the last axes, which have these lengths.
