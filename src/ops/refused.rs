@@ -20,12 +20,22 @@ pub const OPS: &[Op] = &[
         .refused(NO_OPERATOR, "decode outside of the model, or use CTCGreedyDecoder"),
     op("CTCLoss").also(&["CTCLossV2"]).shape(by_definition).refused("only training reads it", OUTSIDE),
     op("EditDistance").shape(by_definition).refused(NO_OPERATOR, OUTSIDE),
+    op("Eig")
+        .also(&["MatrixLogarithm", "MatrixSquareRoot"])
+        .shape(by_definition)
+        .refused(
+            "ONNX has no operator for eigenvalues, and they are computed here for matrices that equal their adjoint alone",
+            "use tf.linalg.eigh if the matrix is symmetric or Hermitian, and compute functions of its eigenvalues",
+        ),
     op("FractionalAvgPool")
         .also(&["FractionalMaxPool"])
         .shape(by_definition)
         .refused(GENERATOR, "pool by windows of one size"),
     op("GenerateBoundingBoxProposals").shape(by_definition).refused(NO_OPERATOR, OUTSIDE),
     op("IsotonicRegression").shape(by_definition).refused(NO_OPERATOR, OUTSIDE),
+    op("MatrixExponential")
+        .shape(by_definition)
+        .refused(NO_OPERATOR, "use tf.linalg.expm, which consists of ops that are converted"),
     op("MutableHashTable")
         .also(&[
             "AnonymousMutableDenseHashTable",
