@@ -77,13 +77,15 @@ def compare(case, got, expected, is_float16):
         is_close(got, expected, case, is_float16)
 
 
+def stored(archive, name, file):
+    """An array of a case. Texts are stored as bytes of one length."""
+    value = np.load(io.BytesIO(archive.read(f"{name}/{file}.npy")), allow_pickle=True)
+    return np.char.decode(value).astype(object) if value.dtype.kind == "S" else value
+
+
 def op_case(binary, archive, name, is_float16, opset, work):
     case = json.loads(archive.read(f"{name}/case.json"))
-
-    def array(file):
-        value = np.load(io.BytesIO(archive.read(f"{name}/{file}.npy")))
-        return np.char.decode(value).astype(object) if value.dtype.kind == "S" else value
-
+    array = lambda file: stored(archive, name, file)
     (work / "graph.pb").write_bytes(archive.read(f"{name}/graph.pb"))
     # Some ops need a later operator set.
     options = ["--opset", str(max(opset, case.get("opset", opset)))]
@@ -105,7 +107,7 @@ def opened_cases(binary, archive, name, what, work):
     from tensorflow.core.framework import graph_pb2
 
     case = json.loads(archive.read(f"{name}/case.json"))
-    array = lambda file: np.load(io.BytesIO(archive.read(f"{name}/{file}.npy")), allow_pickle=True)
+    array = lambda file: stored(archive, name, file)
     feeds = {tensor: array(f"i{index}") for index, tensor in enumerate(case["inputs"])}
     graph = graph_pb2.GraphDef.FromString(archive.read(f"{name}/graph.pb"))
     # A constant on a branch has an input that says which one.
