@@ -1,5 +1,7 @@
 """Ops on sequences: cells and layers of recurrent networks, the labels that a network reads, and sound."""
 
+import numpy as np
+
 CELL = ["float32", "float32", "float32", "float16"]
 
 
@@ -61,6 +63,43 @@ def greedy_decoder(case):
     return case.op("CTCGreedyDecoder", True, inputs=x, sequence_length=lengths, **ways)
 
 
+def beam_search_decoder(case):
+    steps, batch, classes, width = case.integer(1, 8), case.integer(1, 3), case.integer(1, 6), case.integer(1, 9)
+    # No two paths are equally likely: which of them is the first is left open.
+    inputs = case.numbers().normal(size=[steps, batch, classes]) * case.choose([0.3, 1, 3, 8])
+    if case.chance(0.2):
+        inputs[..., :-1][case.numbers().uniform(size=[steps, batch, classes - 1]) < 0.3] = -np.inf
+    x = case.feed(inputs.astype(case.choose(["float32", "float64"])))
+    paths = case.choose([1, case.integer(1, width)])
+    lengths = case.argument(case.integers(batch, case.choose([-1, 1]), steps))
+    ways = dict(beam_width=width, top_paths=paths, merge_repeated=case.chance(0.5))
+    # Of float64, TensorFlow rounds sums of probabilities to float32.
+    return case.op("CTCBeamSearchDecoder", 2 if x.dtype == "float64" else 1, inputs=x, sequence_length=lengths, **ways)
+
+
+def sequences(case, groups, dtype):
+    """A sparse tensor of short sequences of few different values, of which some groups have none."""
+    places, values, length = [], [], case.integer(0, 8)
+    for group in np.ndindex(*groups):
+        count = case.integer(0, length) if case.chance(0.8) else 0
+        places += [[*group, place] for place in range(count)]
+        values += case.integers(count, 0, 2)
+    values = np.array(values, np.int64)
+    values = np.array([b"a", b"b", b"ab"], object)[values] if dtype == "string" else values.astype(dtype)
+    places = np.array(places, np.int64).reshape(len(values), len(groups) + 1)
+    return case.feed(places), case.feed(values), case.argument([*groups, length], "int64")
+
+
+def edit_distance(case):
+    dtype = case.choose(["string", "bool", "uint8", "int16", "int32", "int64", "uint64", "float16", "float32", "float64"])
+    groups = case.integers(case.integer(1, 3), 1, 3)
+    others = [case.choose([length, case.integer(1, 4)]) for length in groups]
+    given = {}
+    for what, lengths in (("hypothesis", groups), ("truth", others)):
+        given |= dict(zip((f"{what}_indices", f"{what}_values", f"{what}_shape"), sequences(case, lengths, dtype)))
+    return case.op("EditDistance", **given, normalize=case.chance(0.6))
+
+
 def audio_spectrogram(case):
     x = case.tensor("float32", (2, 2), "plain", [case.integer(1, 40), case.integer(1, 2)])
     ways = dict(window_size=case.integer(2, 20), stride=case.integer(1, 9), magnitude_squared=case.chance(0.5))
@@ -78,4 +117,5 @@ def mfcc(case):
 
 OPS = {name: block_lstm(name) for name in ("BlockLSTM", "BlockLSTMV2")}
 OPS |= {"LSTMBlockCell": lstm_cell, "GRUBlockCell": gru_cell, "CTCGreedyDecoder": greedy_decoder}
+OPS |= {"CTCBeamSearchDecoder": beam_search_decoder, "EditDistance": edit_distance}
 OPS |= {"AudioSpectrogram": audio_spectrogram, "Mfcc": mfcc}

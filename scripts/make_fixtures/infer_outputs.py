@@ -262,7 +262,7 @@ def guarded():
     tf.train.AdamOptimizer(0.1).minimize(tf.losses.sparse_softmax_cross_entropy(y, logits))
 
 
-def ctc():
+def speech(decode):
     """Sparse labels, lengths, a decoder and an edit distance."""
     inputs = tf.placeholder(tf.float32, [None, None, 6], name="inputs")
     targets = tf.sparse_placeholder(tf.int32, name="targets")
@@ -273,8 +273,16 @@ def ctc():
     logits = tf.transpose(logits, (1, 0, 2), name="logits")
     cost = tf.reduce_mean(tf.nn.ctc_loss(targets, logits, lengths))
     tf.train.MomentumOptimizer(0.1, 0.9).minimize(cost)
-    decoded, _ = tf.nn.ctc_greedy_decoder(logits, lengths)
+    decoded, _ = decode(logits, lengths)
     tf.reduce_mean(tf.edit_distance(tf.cast(decoded[0], tf.int32), targets))
+
+
+def ctc():
+    speech(tf.nn.ctc_greedy_decoder)
+
+
+def beam_search():
+    speech(lambda logits, lengths: tf.nn.ctc_beam_search_decoder(logits, lengths, 10, 2, False))
 
 
 def language_model():
@@ -372,7 +380,7 @@ def sequences():
 
 BUILDERS = [
     mnist_softmax, mnist_with_summaries, embedding_classifier, retrain, a2c, keras, estimator, autoencoder, triplet, regression,
-    word2vec, text_cnn, dqn, guarded, ctc, language_model, segmentation, bert, conditional_gan, queues, sequences,
+    word2vec, text_cnn, dqn, guarded, ctc, beam_search, language_model, segmentation, bert, conditional_gan, queues, sequences,
 ]
 
 

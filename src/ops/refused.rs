@@ -15,11 +15,7 @@ pub const OUTSIDE: &str = "end the model before it, and compute it outside of th
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("ComputeAccidentalHits").shape(by_definition).refused("only training reads it", OUTSIDE),
-    op("CTCBeamSearchDecoder")
-        .shape(by_definition)
-        .refused(NO_OPERATOR, "decode outside of the model, or use CTCGreedyDecoder"),
     op("CTCLoss").also(&["CTCLossV2"]).shape(by_definition).refused("only training reads it", OUTSIDE),
-    op("EditDistance").shape(by_definition).refused(NO_OPERATOR, OUTSIDE),
     op("Eig")
         .also(&["MatrixLogarithm", "MatrixSquareRoot"])
         .shape(by_definition)

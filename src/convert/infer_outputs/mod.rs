@@ -12,7 +12,7 @@ use training::{
     step,
 };
 use weights::Weights;
-use wiring::{Marks, Wiring, chooses};
+use wiring::{Marks, Wiring, chooses, result_count};
 
 use hashbrown::HashSet;
 
@@ -241,9 +241,7 @@ impl<'a> Search<'a> {
         let mut listed: HashSet<Feed> = HashSet::new();
         for end in found.iter().copied() {
             // The logits are an output beside the probabilities, as in slim's networks.
-            // A sparse tensor has three parts: indices, values and shape.
-            let ports = if self.node(end).op == "CTCGreedyDecoder" { 0..3 } else { 0..1 };
-            let own = ports.map(|port| (end, port));
+            let own = (0..result_count(self.node(end))).map(|port| (end, port));
             let all = self.logits_of(end, &found).into_iter().chain(own);
             tensors.extend(all.filter(|&tensor| listed.insert(tensor)));
         }

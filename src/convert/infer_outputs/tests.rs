@@ -19,7 +19,7 @@ fn outputs_of(name: &str) -> Vec<String> {
 
 #[test]
 fn the_results_of_trained_networks_are_outputs_and_their_losses_are_not() {
-    let graphs: [(&str, &[&str]); 21] = [
+    let graphs: [(&str, &[&str]); 22] = [
         ("mnist_softmax", &["add:0", "Softmax:0"]),
         ("mnist_with_summaries", &["layer2/activation:0"]),
         ("embedding_classifier", &["logits:0", "probabilities:0"]),
@@ -38,6 +38,19 @@ fn the_results_of_trained_networks_are_outputs_and_their_losses_are_not() {
         ("dqn", &["q/BiasAdd:0", "best:0"]),
         ("guarded", &["CheckNumerics:0", "scores:0"]),
         ("ctc", &["logits:0", "CTCGreedyDecoder:0", "CTCGreedyDecoder:1", "CTCGreedyDecoder:2", "Cast:0"]),
+        (
+            "beam_search",
+            &[
+                "logits:0",
+                "CTCBeamSearchDecoder:0",
+                "CTCBeamSearchDecoder:1",
+                "CTCBeamSearchDecoder:2",
+                "CTCBeamSearchDecoder:3",
+                "CTCBeamSearchDecoder:4",
+                "CTCBeamSearchDecoder:5",
+                "Cast:0",
+            ],
+        ),
         ("language_model", &["logits/BiasAdd:0"]),
         ("segmentation", &["score/BiasAdd:0", "prediction:0"]),
         ("bert", &["loss/BiasAdd:0", "loss/Softmax:0", "loss/LogSoftmax:0"]),

@@ -59,7 +59,7 @@ pub(super) fn makes_no_tensor(op: &str) -> bool {
 
 /// Whether only training needs a node, whatever the node reads.
 fn is_of_training(wiring: &Wiring<'_>, index: usize) -> bool {
-    const OPS: [&str; 9] = [
+    const OPS: [&str; 7] = [
         "IsVariableInitialized",
         "VarIsInitializedOp",
         "MergeV2Checkpoints",
@@ -67,9 +67,6 @@ fn is_of_training(wiring: &Wiring<'_>, index: usize) -> bool {
         "CandidateSampler",
         "LogUniformCandidateSampler",
         "UniformCandidateSampler",
-        // The beam search decodes the network's results, and cannot be converted.
-        "CTCBeamSearchDecoder",
-        "CTCBeamSearchDecoderV2",
     ];
     const STARTS: [&str; 2] = ["Scatter", "ResourceScatter"];
     let node = &wiring.nodes[index];

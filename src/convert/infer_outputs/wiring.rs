@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use crate::graph::node_def::data_inputs;
 use crate::graph::{is_enter, is_exit};
-use crate::proto::{GraphDef, NodeDef};
+use crate::proto::{GraphDef, NodeDef, attr_value::Value};
 
 /// A flag for each node, by its index in the graph.
 pub(super) type Marks = Vec<bool>;
@@ -100,7 +100,17 @@ impl<'a> Wiring<'a> {
 
 /// Whether the number of elements that an op returns depends on the elements of its input.
 pub(super) fn chooses(op: &str) -> bool {
-    matches!(op, "Where" | "DynamicPartition" | "ListDiff" | "CTCGreedyDecoder")
+    matches!(op, "Where" | "DynamicPartition" | "ListDiff" | "CTCBeamSearchDecoder" | "CTCGreedyDecoder")
         || op.starts_with("NonMaxSuppression")
         || op.starts_with("Unique")
+}
+
+/// How many of the first outputs of a node are its result. A sparse tensor has three parts: indices, values and shape.
+pub(super) fn result_count(node: &NodeDef) -> usize {
+    const MOST: i64 = 1 << 10;
+    match (node.op.as_str(), node.attr.get("top_paths").and_then(|paths| paths.value.as_ref())) {
+        ("CTCBeamSearchDecoder", Some(&Value::I(paths))) => 3 * paths.clamp(1, MOST) as usize,
+        ("CTCGreedyDecoder", _) => 3,
+        _ => 1,
+    }
 }

@@ -148,22 +148,32 @@ impl<'c, 'g, 'n> Formula<'c, 'g, 'n> {
         initial: [&Value<'f>; N],
         body: impl FnOnce(Iteration<'f>, [Value<'f>; N]) -> ([Value<'f>; N], Option<Value<'f>>),
     ) -> [Value<'f>; N] {
+        self.repeat_over(most, initial.map(|value| (value, self.dtype)), body)
+    }
+
+    /// The same with values of these types.
+    pub fn repeat_over<'f, const N: usize>(
+        &'f self,
+        most: &Value<'f>,
+        initial: [(&Value<'f>, DType); N],
+        body: impl FnOnce(Iteration<'f>, [Value<'f>; N]) -> ([Value<'f>; N], Option<Value<'f>>),
+    ) -> [Value<'f>; N] {
         let array = |values: Vec<Value<'f>>| std::array::from_fn(|index| values[index].clone());
-        let last = self.repeat_all(most, &initial.map(Value::clone), |k, before| {
+        let last = self.repeat_all(most, &initial, |k, before| {
             let (after, goes_on) = body(k, array(before));
             (after.into(), goes_on)
         });
         array(last)
     }
 
-    /// Repeats a computation of as many values as there are.
+    /// The same with as many values as there are.
     pub fn repeat_all<'f>(
         &'f self,
         most: &Value<'f>,
-        initial: &[Value<'f>],
+        initial: &[(&Value<'f>, DType)],
         body: impl FnOnce(Iteration<'f>, Vec<Value<'f>>) -> (Vec<Value<'f>>, Option<Value<'f>>),
     ) -> Vec<Value<'f>> {
-        let states: Vec<_> = initial.iter().map(|value| (value.name.clone(), self.dtype)).collect();
+        let states: Vec<_> = initial.iter().map(|(value, dtype)| (value.name.clone(), *dtype)).collect();
         let repeat = Repeat::begin(&mut self.steps.borrow_mut(), &states);
         let scalar = self.integers(&[0]);
         let iteration = Iteration {
@@ -182,6 +192,18 @@ impl<'c, 'g, 'n> Formula<'c, 'g, 'n> {
     /// The type of the formula's numbers.
     pub fn number_type(&self) -> DType {
         self.dtype
+    }
+
+    /// The greatest elements of the last axis, the greatest one first and equal ones in their order, and their positions. Their number
+    /// is an int64 vector.
+    pub fn greatest(&self, value: &Value<'_>, count: &Value<'_>) -> [Value<'_>; 2] {
+        let mut steps = self.steps.borrow_mut();
+        let attributes =
+            vec![("axis", Attribute::Int(-1)), ("largest", Attribute::Int(1)), ("sorted", Attribute::Int(1))];
+        let (node, inputs) = (steps.node, vec![value.name.clone(), count.name.clone()]);
+        let outputs = ("order", ["sorted", "order"]);
+        let sorted = steps.cx.step_with_outputs(node, outputs, "TopK", inputs, attributes);
+        sorted.map(|name| self.value(name))
     }
 
     /// An int64 constant, a scalar.

@@ -20,6 +20,12 @@ const VOLUMES: &str = "ONNX Runtime refuses volumes smaller than the filter, of 
 const POOLED_VOLUMES: &str = "of volumes smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none; where \
      strides are longer than windows, TensorFlow's CPU kernel pads `SAME` otherwise than TensorFlow documents";
 
+/// What a beam search becomes.
+const BEAM_SEARCH: &[&str] =
+    &["Loop", "TopK", "GatherElements", "ScatterElements", "CumSum", "Exp", "Log", "NonZero", "GatherND"];
+const EQUAL_PATHS: &str = "of paths that are equally likely, TensorFlow's heap and ONNX may choose different ones; nor do they agree \
+     where the blank and labels have logits of minus infinity";
+
 /// What tells the size of the result of a transposed convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SizeOf {
@@ -106,6 +112,10 @@ pub const OPS: &[Op] = &[
         )
         .eval(eval::convolution::transposed)
         .float16(),
+    op("CTCBeamSearchDecoder")
+        .shape(super::sparse::shape::sparse::beam_search_decoder)
+        .lower(lower::beam_search::beam_search_decoder, BEAM_SEARCH)
+        .note(EQUAL_PATHS),
     op("CTCGreedyDecoder").shape(super::sparse::shape::sparse::greedy_decoder).lower(
         lower::ctc::greedy_decoder,
         &["ArgMax", "ReduceMax", "Equal", "Where", "ReduceSum", "CumSum", "NonZero", "GatherND"],

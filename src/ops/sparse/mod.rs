@@ -38,6 +38,10 @@ pub const OPS: &[Op] = &[
     op("DenseToSparseSetOperation")
         .shape(|inputs, _| shape::sparse::set_operation_of(inputs, 1))
         .lower(|cx, node| groups::set_operation(cx, node, First::Dense), SETS),
+    op("EditDistance")
+        .shape(shape::sparse::edit_distance)
+        .lower(lower::edit_distance::edit_distance, &["Loop", "Min", "Gather", "Equal", "Where", "ScatterND"])
+        .note("indices in order"),
     op("RaggedBincount")
         .shape(|inputs, _| shape::sparse::bincount(inputs, Some(2), 2))
         .lower(|cx, node| groups::bincount(cx, node, Rows::Ragged), &["CumSum", "ScatterND"]),

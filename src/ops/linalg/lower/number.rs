@@ -250,7 +250,9 @@ pub fn repeat<'f, const N: usize>(
             number
         })
     };
-    let last = f.repeat_all(most, &parts(initial.map(Number::clone)), |k, before| {
+    let initial = parts(initial.map(Number::clone));
+    let typed: Vec<_> = initial.iter().map(|part| (part, f.number_type())).collect();
+    let last = f.repeat_all(most, &typed, |k, before| {
         let (after, goes_on) = body(k, numbers(before));
         (parts(after), goes_on)
     });

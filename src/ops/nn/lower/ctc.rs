@@ -57,7 +57,7 @@ pub fn greedy_decoder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let is_new = steps.op("Not", &[&is_repeated]);
         kept = steps.op("And", &[&kept, &is_new]);
     }
-    emit_kept(&mut steps, &kept, &best, Some(2));
+    emit_kept(&mut steps, &kept, &best, Some(2), [0, 1, 2]);
 
     let (losses, none) = (steps.op("Neg", &[&largest]), steps.number(dtype, 0.0));
     let losses = steps.op("Where", &[&counts, &losses, &none]);

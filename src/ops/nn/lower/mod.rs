@@ -1,3 +1,4 @@
+pub mod beam_search;
 pub mod ctc;
 pub mod group_norm;
 pub mod layer_norm;

@@ -24,8 +24,8 @@ struct Elements {
 }
 
 /// Where the lengths of the groups' axes are, and how many axes there are, where that is known.
-struct Groups {
-    shape: String,
+pub(super) struct Groups {
+    pub(super) shape: String,
     rank: Option<usize>,
 }
 
@@ -34,21 +34,21 @@ impl Groups {
     ///
     /// # Errors
     /// If the axis of the elements is the only one.
-    fn of(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: Option<usize>) -> Result<Self> {
+    pub(super) fn of(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: Option<usize>) -> Result<Self> {
         if rank.is_some_and(|rank| rank < 2) {
-            return Err(steps.node.error("its sets have one axis, and it takes two or more"));
+            return Err(steps.node.error("its sparse tensors have one axis, and it takes two or more"));
         }
         Ok(Self { shape: steps.part(shape, 0, 0, -1), rank: rank.map(|rank| rank - 1) })
     }
 
     /// The number of the group of each index.
-    fn number(&self, steps: &mut Steps<'_, '_, '_>, indices: &String) -> String {
+    pub(super) fn number(&self, steps: &mut Steps<'_, '_, '_>, indices: &String) -> String {
         let leading = steps.part(indices, 1, 0, -1);
         flattened(steps, &leading, &self.shape, self.rank)
     }
 
     /// How many groups there are, as a vector.
-    fn count(&self, steps: &mut Steps<'_, '_, '_>) -> String {
+    pub(super) fn count(&self, steps: &mut Steps<'_, '_, '_>) -> String {
         steps.reduce("ReduceProd", &self.shape, &[0], true)
     }
 }
@@ -74,16 +74,19 @@ fn before(steps: &mut Steps<'_, '_, '_>, value: &String) -> String {
     steps.op("Slice", &[&others, &from, &count])
 }
 
+/// Numbers in the order of texts, equal ones for equal texts.
+pub(super) fn ranks_of_texts(steps: &mut Steps<'_, '_, '_>, texts: &str) -> String {
+    let outputs = ("ranks", ["unique", "first", "ranks"]);
+    let attributes = vec![("sorted", Attribute::Int(1))];
+    let [_, _, ranks] =
+        steps.cx.step_with_outputs(steps.node, outputs, "Unique", vec![texts.to_owned()], attributes);
+    ranks
+}
+
 fn sorted(steps: &mut Steps<'_, '_, '_>, elements: &Elements, dtype: DType) -> Sorted {
-    // Ranks of values: those that ONNX Runtime finds unique elements of, or integers themselves.
-    let ranks = if dtype == DType::String {
-        let outputs = ("ranks", ["unique", "first", "ranks"]);
-        let attributes = vec![("sorted", Attribute::Int(1))];
-        let inputs = vec![elements.values.clone()];
-        let [_, _, ranks] = steps.cx.step_with_outputs(steps.node, outputs, "Unique", inputs, attributes);
-        ranks
-    } else {
-        steps.cast(&elements.values, DType::Int64)
+    let ranks = match dtype {
+        DType::String => ranks_of_texts(steps, &elements.values),
+        _ => steps.cast(&elements.values, DType::Int64),
     };
     let by_rank = sorting(steps, &ranks);
     let groups = gathered(steps, &elements.groups, &by_rank);
@@ -98,7 +101,7 @@ fn sorted(steps: &mut Steps<'_, '_, '_>, elements: &Elements, dtype: DType) -> S
 }
 
 /// How many elements each group has.
-fn counts(steps: &mut Steps<'_, '_, '_>, groups: &String, count: &String, dtype: DType) -> String {
+pub(super) fn counts(steps: &mut Steps<'_, '_, '_>, groups: &String, count: &String, dtype: DType) -> String {
     let (none, each) = (steps.number(dtype, 0.0), steps.number(dtype, 1.0));
     let shape = steps.op("Shape", &[groups]);
     let (none, each) = (steps.op("Expand", &[&none, count]), steps.op("Expand", &[&each, &shape]));

@@ -1,4 +1,5 @@
 pub mod arithmetic;
+pub mod edit_distance;
 pub mod groups;
 pub mod order;
 pub mod ragged;

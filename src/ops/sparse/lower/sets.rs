@@ -67,6 +67,6 @@ pub fn set_operation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         }
         _ => steps.op("And", &[&is_first_of_its_kind, &is_of_second]),
     };
-    emit_kept(&mut steps, &kept, &values, rank);
+    emit_kept(&mut steps, &kept, &values, rank, [0, 1, 2]);
     Ok(())
 }

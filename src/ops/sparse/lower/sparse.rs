@@ -13,10 +13,16 @@ use crate::onnx::Attribute;
 use crate::ops::array::lower::coordinates::open_strides;
 use crate::tensor::{Constant, DType};
 
-/// Emits, as the first three outputs of a node, the sparse tensor of the values that a mask of the same shape keeps. The
+/// Emits, as three outputs of a node, the sparse tensor of the values that a mask of the same shape keeps. The
 /// last coordinate of a value is its position among the kept values of its row. The last axis has the length of the
 /// longest row.
-pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, rank: Option<usize>) {
+pub fn emit_kept(
+    steps: &mut Steps<'_, '_, '_>,
+    mask: &String,
+    values: &String,
+    rank: Option<usize>,
+    ports: [usize; 3],
+) {
     let last = rank.map_or(-1, |rank| rank as i64 - 1);
     let ones = steps.cast(mask, DType::Int64);
     let (axis, one) = (steps.int(last), steps.int(1));
@@ -39,9 +45,9 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
     let leading = steps.part(&shape, 0, 0, last);
     let axis = |axis| vec![("axis", Attribute::Int(axis))];
     let (cx, node) = (&mut *steps.cx, steps.node);
-    cx.emit(node, "Concat", vec![rows, position], Layout::tensorflow(2), axis(1));
-    cx.emit_cast(node.output(1), values, Layout::tensorflow(1));
-    let shape = node.output(2);
+    let [indices, kept, shape] = ports.map(|port| node.output(port));
+    cx.emit(indices, "Concat", vec![rows, position], Layout::tensorflow(2), axis(1));
+    cx.emit_cast(kept, values, Layout::tensorflow(1));
     cx.emit(shape, "Concat", vec![leading, longest], Layout::tensorflow(1), axis(0));
 }
 

@@ -55,6 +55,31 @@ pub fn greedy_decoder(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType
     Ok(outputs)
 }
 
+/// Several sparse tensors of sequences, those of each sort of part together, and a number for each sequence.
+pub fn beam_search_decoder(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let logits = inputs.tensor_type(0)?;
+    if logits.shape.rank().is_some_and(|rank| rank != 3) {
+        return Err(node.error(format!("its input has the shape {}", logits.shape)));
+    }
+    let batch = logits.shape.dim(1).or(inputs.shape(1)?.dim(0));
+    let paths = usize::try_from(node.int("top_paths", 1)).unwrap_or(1).clamp(1, 1 << 16);
+    let of_path = sparse(DType::Int64, Some(2));
+    let mut outputs: Vec<TensorType> = of_path.into_iter().flat_map(|output| vec![output; paths]).collect();
+    outputs.push(TensorType::new(logits.dtype, Shape::new(vec![batch, Some(paths)])));
+    Ok(outputs)
+}
+
+/// A number for each group of both sparse tensors, whose last axis has the sequences.
+pub fn edit_distance(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let [a, b] = [inputs.described_shape(2)?, inputs.described_shape(5)?];
+    let rank = a.rank().or(b.rank()).or(rank_of(inputs, 0, 2)?).or(rank_of(inputs, 3, 5)?);
+    let groups = rank.map_or(Shape::UNKNOWN, |rank| {
+        let length = |axis: usize| a.dim(axis).zip(b.dim(axis)).map(|(a, b)| a.max(b));
+        Shape::new((0..rank.saturating_sub(1)).map(length).collect())
+    });
+    Ok(vec![TensorType::new(DType::Float32, groups)])
+}
+
 /// The number of axes, from the indices or the shape.
 fn rank_of(inputs: &Inputs<'_>, indices: usize, shape: usize) -> Result<Option<usize>> {
     let rank = inputs.shape(indices)?.dim(1).or(inputs.shape(shape)?.dim(0));

@@ -198,7 +198,7 @@ pub fn split_at_delimiter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
         let has_text = steps.op("Not", &[&is_empty]);
         is_part = steps.op("And", &[&is_part, &has_text]);
     }
-    emit_kept(&mut steps, &is_part, &parts, Some(2));
+    emit_kept(&mut steps, &is_part, &parts, Some(2), [0, 1, 2]);
     Ok(())
 }
 
