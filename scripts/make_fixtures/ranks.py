@@ -5,7 +5,7 @@ such tensors.
 import numpy as np
 
 from . import cases
-from .edges import build, fed, none
+from .edges import build, fed, none, spread
 from .sparse import sparse
 from .tensorflow1 import tf
 
@@ -139,6 +139,13 @@ def in_ragged_rows(values, bounds):
     return [rows.row_splits, rows.values]
 
 
+def normalized(data_format, scale):
+    """A batch norm of the statistics of its batch. Its data format tells how many axes it has, and its inputs have names like `norm/mean`."""
+    none_yet, offset = np.zeros(0, f32), np.zeros(3, f32)
+    attributes = dict(epsilon=0.01, data_format=data_format, name="norm")
+    return lambda x: [tf.raw_ops.FusedBatchNormV3(x=x, scale=scale, offset=offset, mean=none_yet, variance=none_yet, **attributes)[0]]
+
+
 def programs():
     tf.disable_v2_behavior()
     tf.enable_control_flow_v2()
@@ -148,6 +155,9 @@ def programs():
             yield f"{function.__name__}_{name}", program(function, value)
     for name, values in (("vector", cube[0, 0, [0, 1, 2, 3, 0]]), ("matrix", np.arange(10, dtype=f32).reshape(5, 2)), ("nothing", none((5, 0, 2), f32))):
         yield f"{in_ragged_rows.__name__}_{name}", program(in_ragged_rows, values, i64([0, 2, 2, 5]))
+    for data_format, value in (("NHWC", spread(2, 4, 5, 3)), ("NDHWC", spread(2, 3, 2, 2, 3)), ("NCDHW", spread(2, 3, 4, 2, 2))):
+        for name, scale in (("", [1, 1, 1]), ("_and_scaled", [1, -2, 0.5])):
+            yield f"normalized_{data_format}{name}".lower(), program(normalized(data_format, f32(scale)), value)
 
 
 def make(folder):

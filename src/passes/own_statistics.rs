@@ -63,10 +63,15 @@ impl Statistics {
         is_empty(3)
             && is_empty(4)
             && !self.has_variables
-            && graph.shape(node.inputs[0]).rank().is_some_and(|rank| matches!(rank, 4 | 5))
+            && rank(node).is_some_and(|rank| matches!(rank, 4 | 5))
             && graph.tensor_type(node.inputs[0]).dtype == DType::Float32
             && !self.read.contains(&*node.name)
     }
+}
+
+/// How many axes a batch norm's input has. Where the graph does not tell, its data format does, and so the shape of its output.
+fn rank(node: &Node) -> Option<usize> {
+    node.outputs[0].shape.rank()
 }
 
 /// Whether a batch norm is scaled and shifted after it is normalized.
@@ -87,7 +92,7 @@ pub enum Affine {
 /// # Errors
 /// If the graph is not valid.
 pub fn normalized(rewriting: &mut Rewriting<'_>, node: &Node, affine: Affine) -> Result<NodeId> {
-    let rank = rewriting.old.shape(node.inputs[0]).rank().unwrap_or(4);
+    let rank = rank(node).unwrap_or(4);
     let channels = match node.data_format() {
         DataFormat::ChannelsFirst => 1,
         DataFormat::ChannelsLast => rank - 1,
@@ -95,7 +100,9 @@ pub fn normalized(rewriting: &mut Rewriting<'_>, node: &Node, affine: Affine) ->
     let axes: Vec<i32> = (0..rank).filter(|&axis| axis != channels).map(|axis| axis as i32).collect();
     let [net, gamma, beta] = [0, 1, 2].map(|port| rewriting.moved(node.inputs[port]));
     let mut add = |name: &str, op: &str, inputs: &[TensorRef], attrs: Attrs| {
-        let name = if name.is_empty() { node.name.clone() } else { format!("{}/{name}", node.name) };
+        // The inputs of an op often have its name and theirs, such as `norm/mean`.
+        let inner = || rewriting.unique(&format!("{}/{name}", node.name));
+        let name = if name.is_empty() { node.name.clone() } else { inner() };
         rewriting.add(name, op, inputs.to_vec(), attrs)
     };
     let value = |constant: Constant| Attrs::from([("value", Attr::Tensor(constant))]);
