@@ -41,6 +41,14 @@ impl Table {
     pub fn apply<'f>(&self, x: &Value<'f>, what: &str) -> Value<'f> {
         x.piecewise(what, [self.from, self.to], TERMS, &self.coefficients)
     }
+
+    /// The function of a value inside of the interval, by the only polynomial of a table of one piece: it reads nothing by an index, and
+    /// so is fast.
+    pub fn polynomial<'f>(&self, x: &Value<'f>) -> Value<'f> {
+        let within = (x - self.from) * (2.0 / (self.to - self.from)) - 1.0;
+        let (last, others) = self.coefficients.split_last().expect("a table has a piece");
+        others.iter().rev().fold(x.number(*last), |sum, &coefficient| sum * &within + coefficient)
+    }
 }
 
 /// The coefficients of powers, from those of Chebyshev polynomials.

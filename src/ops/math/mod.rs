@@ -137,9 +137,9 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .lower(|cx, node| or_formula(cx, node, erf), &["Erf"])
         .note("ONNX Runtime computes 1 for NaN of float32"),
-    op("Erfc").shape(like_first_input).lower(lower::elementwise::one_minus_erf, &["Erf", "Sub"]).note(
-        "of float32, a result near 0 has the digits that 1 - Erf leaves, and ONNX Runtime computes 0 for NaN",
-    ),
+    op("Erfc")
+        .shape(like_first_input)
+        .lower(lower::elementwise::complement_of_erf, &["Exp", "Mul", "Add", "Where"]),
     op("Exp")
         .complex(|cx, node| each(cx, node, &functions::exp))
         .shape(like_first_input)

@@ -13,7 +13,7 @@ use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::math::lower::binary::operands;
 use crate::ops::operator;
-use crate::ops::special::lower::error::erfc;
+use crate::ops::special::lower::error::{erfc, erfc_of_float32};
 use crate::tensor::{Constant, DType, for_each_number};
 
 pub fn same(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -275,16 +275,12 @@ pub fn reciprocal_square_root(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
     Ok(())
 }
 
-pub fn one_minus_erf(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let dtype = cx.dtype(node.into());
-    if dtype == DType::Float64 {
-        return in_formula(cx, node, dtype, |_, inputs| erfc(&inputs[0]));
+/// The complement of the error function. Near 0, its logarithm is read as often as itself, and 1 - erf(x) has no digits there.
+pub fn complement_of_erf(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    match cx.dtype(node.into()) {
+        dtype @ DType::Float64 => in_formula(cx, node, dtype, |_, inputs| erfc(&inputs[0])),
+        _ => by_formula(cx, node, erfc_of_float32),
     }
-    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let one = cx.scalar(node, "one", dtype, 1.0);
-    let erf = cx.step(node, "erf", "Erf", vec![name], vec![]);
-    cx.emit(node, "Sub", vec![one, erf], layout, vec![]);
-    Ok(())
 }
 
 pub fn is_finite(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
