@@ -445,6 +445,22 @@ def without_identities():
     return [n, x], [control_flow_ops.exit(exits[0]), control_flow_ops.exit(exits[1])], [[0, X], [3, X]]
 
 
+def layer_norm_of_each_step():
+    """As Keras writes layer normalization: a batch norm in training, whose channels are the rows."""
+    x = floats(None, 3)
+
+    def normalized(x):
+        rows = tf.shape(x)[0]
+        image = tf.reshape(x, [1, rows, 3, 1])
+        scale, offset, none = tf.fill([rows], 1.0), tf.fill([rows], 0.0), tf.zeros([0])
+        image = tf.raw_ops.FusedBatchNormV3(
+            x=image, scale=scale, offset=offset, mean=none, variance=none, epsilon=1e-3, is_training=True, data_format="NCHW").y
+        return tf.reshape(image, tf.shape(x)) * [1.0, 2.0, -0.5]
+
+    _, x_after = tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x + normalized(x)), [0, x])
+    return [x], [x_after], [[X], [ROWS]]
+
+
 CASES = [
     one_variable,
     counters_of_several_types,
@@ -490,6 +506,7 @@ CASES = [
     stacked_cells_in_time_major,
     raw_sequence,
     without_identities,
+    layer_norm_of_each_step,
 ]
 OPTIMIZED = [
     counters_of_several_types,

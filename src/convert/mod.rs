@@ -90,6 +90,7 @@ use crate::passes::join_reshapes::join_reshapes;
 use crate::passes::layer_norm::fuse_layer_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::neutral::drop_neutral;
+use crate::passes::own_statistics::use_own_statistics;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::prelu::fuse_prelu;
 use crate::passes::preprocess::{Preprocessing, preprocess};
@@ -326,8 +327,9 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
 /// Simplifies the graph of a function that a node calls.
 fn simplify_function(graph: Graph, results: &[TensorRef]) -> Result<(Graph, Moved)> {
     let (simple, simplified) = simplify(graph, results)?;
-    let (graph, compared) = compare_numbers(simple)?;
-    let moved = simplified.then(compared);
+    let (graph, normalized) = use_own_statistics(simple)?;
+    let (graph, compared) = compare_numbers(graph)?;
+    let moved = simplified.then(normalized).then(compared);
     let (graph, called) = call_branches(graph, &moved.tensors(results))?;
     Ok((graph, moved.then(called)))
 }

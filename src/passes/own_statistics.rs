@@ -5,10 +5,10 @@
 
 use hashbrown::HashSet;
 
-use super::rewrite::Rewriting;
+use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
 use crate::graph::own_ops::OF_TRAINING;
-use crate::graph::{Attr, Attrs, DataFormat, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, DataFormat, Graph, Moved, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
 
 /// What a graph does with the statistics of its batch norms.
@@ -72,6 +72,26 @@ impl Statistics {
 /// How many axes a batch norm's input has. Where the graph does not tell, its data format does, and so the shape of its output.
 fn rank(node: &Node) -> Option<usize> {
     node.outputs[0].shape.rank()
+}
+
+/// Writes the batch norms of a function, such as the body of a loop, that normalize by the statistics of their own input as
+/// separate ops. A function has no moving averages: they would be arguments.
+///
+/// # Errors
+/// If the graph is not valid.
+pub fn use_own_statistics(graph: Graph) -> Result<(Graph, Moved)> {
+    let is_in_training =
+        |node: &Node| node.is_batch_norm() && node.bool("is_training", true) && node.inputs.len() >= 5;
+    if !graph.nodes().any(|(_, node)| is_in_training(node)) {
+        return Ok((graph, Moved::default()));
+    }
+    let statistics = Statistics::of(&graph);
+    rewrite(graph, |rewriting, node| {
+        if !is_in_training(node) || !statistics.is_of_its_own(rewriting, node) {
+            return Ok(None);
+        }
+        normalized(rewriting, node, Affine::No).map(Some)
+    })
 }
 
 /// Whether a batch norm is scaled and shifted after it is normalized.
