@@ -112,7 +112,12 @@ pub struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    pub fn new(graph: &'a Graph, outputs: &'a [TensorRef], options: &'a LowerOptions, rules: Rules) -> Self {
+    pub(crate) fn new(
+        graph: &'a Graph,
+        outputs: &'a [TensorRef],
+        options: &'a LowerOptions,
+        rules: Rules,
+    ) -> Self {
         let mut uses = graph.reader_counts();
         for &output in outputs {
             uses.get_mut(output).into_iter().for_each(|count| *count += 1);

@@ -91,13 +91,13 @@ impl Planes {
         if composed.node.data_format() == DataFormat::ChannelsFirst {
             return Ok(tensor);
         }
-        let channels = spatial as i32 + 1;
+        let channels = (spatial as i32).saturating_add(1);
         composed.transposed(tensor, &[&[0, channels][..], &(1..channels).collect::<Vec<_>>()].concat())
     }
 
     fn joined(&self, composed: &mut Composed<'_>, tensor: TensorRef) -> Result<TensorRef> {
         let shape = composed.op("Shape", &[tensor])?;
-        let lengths = composed.part(shape, 2, self.spatial as i32 + 2)?;
+        let lengths = composed.part(shape, 2, (self.spatial as i32).saturating_add(2))?;
         let shape = self.shape(composed, lengths)?;
         composed.op("Reshape", &[tensor, shape])
     }
@@ -114,7 +114,7 @@ impl Planes {
             return composed.last("Reshape", &[planes, whole], Attrs::new());
         }
         let images = composed.op("Reshape", &[planes, whole])?;
-        let behind: Vec<i32> = (2..self.spatial as i32 + 2).collect();
+        let behind: Vec<i32> = (2..(self.spatial as i32).saturating_add(2)).collect();
         let axes = composed.integers(&[&[0][..], &behind, &[1]].concat())?;
         composed.last("Transpose", &[images, axes], Attrs::new())
     }

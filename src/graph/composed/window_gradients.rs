@@ -58,7 +58,8 @@ fn filter(composed: &mut Composed<'_>, inputs: &[TensorRef], spatial: usize) -> 
     let begin = composed.op("ZerosLike", &[wanted])?;
     let products = composed.op("Slice", &[products, begin, wanted])?;
     let behind: Vec<i32> = (1..=spatial as i32).collect();
-    let products = composed.transposed(products, &[&behind[..], &[0, spatial as i32 + 1]].concat())?;
+    let products =
+        composed.transposed(products, &[&behind[..], &[0, (spatial as i32).saturating_add(1)]].concat())?;
     composed.last("Reshape", &[products, sizes], Attrs::new())
 }
 
