@@ -36,8 +36,15 @@ LEFT_OUT = re.compile(
     r"|Grad(V\d+|WithArgmax|Grad|GradV2|GradWithArgmax|Ex|ient|A|Input|Image|Boxes)?$|BackpropFilter|Gradients|MultiDeviceIterator"
 )
 
-# What these compute is their input.
-KEPT = {"PreventGradient", "StopGradient"}
+# What these compute is their input, and graphs compute gradients to explain their results.
+KEPT = {
+    "PreventGradient", "StopGradient",
+    "AvgPool3DGrad", "AvgPoolGrad", "BiasAddGrad", "BroadcastGradientArgs", "Conv2DBackpropFilter", "Conv3DBackpropFilterV2",
+    "DepthwiseConv2dNativeBackpropFilter", "EluGrad", "FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3",
+    "InvGrad", "LRNGrad", "LeakyReluGrad", "MaxPool3DGrad", "MaxPoolGrad", "MaxPoolGradV2", "MaxPoolGradWithArgmax",
+    "MirrorPadGrad", "ReciprocalGrad", "Relu6Grad", "ReluGrad", "ResizeBilinearGrad", "ResizeNearestNeighborGrad", "RsqrtGrad",
+    "SeluGrad", "SigmoidGrad", "SoftplusGrad", "SoftsignGrad", "SqrtGrad", "StridedSliceGrad", "TanhGrad",
+}
 
 
 def dtype(number):

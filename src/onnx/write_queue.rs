@@ -118,11 +118,11 @@ mod tests {
     use crate::error::Error;
 
     /// A chunk of two rows of two bytes, which begin `stride` bytes apart.
-    fn chunk(queue: &WriteQueue<'_>, number: u8, stride: usize) -> Chunk {
-        let mut buffer = queue.buffer().unwrap();
+    fn chunk(queue: &WriteQueue<'_>, number: u8, stride: usize) -> Result<Chunk> {
+        let mut buffer = queue.buffer()?;
         buffer.bytes_mut(4).copy_from_slice(&[number; 4]);
         let layout = BlockLayout { length: 4, offset: 0, row_length: 2, stride };
-        Chunk { offset: 2 * u64::from(number), layout, buffer }
+        Ok(Chunk { offset: 2 * u64::from(number), layout, buffer })
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
             Ok(())
         };
         let queue = WriteQueue::new(&write);
-        let push = |number| queue.push(chunk(&queue, number, 200));
+        let push = |number| chunk(&queue, number, 200).and_then(|chunk| queue.push(chunk));
         (1..100_u8).into_par_iter().try_for_each(push).unwrap();
         let written = *lock(&file);
         for number in 1..100 {
@@ -165,7 +165,7 @@ mod tests {
         std::thread::scope(|scope| {
             let direct = scope.spawn(|| queue.write_now(100, b"large"));
             has_begun.recv().unwrap();
-            queue.push(chunk(&queue, 1, 2)).unwrap();
+            queue.push(chunk(&queue, 1, 2).unwrap()).unwrap();
             push.send(()).unwrap();
             direct.join().unwrap().unwrap();
         });
@@ -177,7 +177,7 @@ mod tests {
         let write =
             |offset: u64, _: &[u8]| if offset == 20 { Err(Error::new("disk", "it is full")) } else { Ok(()) };
         let queue = WriteQueue::new(&write);
-        let pushed = (0..100_u8).into_par_iter().try_for_each(|number| queue.push(chunk(&queue, number, 2)));
+        let pushed = (0..100_u8).into_par_iter().try_for_each(|number| queue.push(chunk(&queue, number, 2)?));
         assert!(pushed.unwrap_err().to_string().contains("it is full"));
     }
 }

@@ -180,7 +180,12 @@ fn greatest_of_volumes(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Res
     let parts = composed.op("Mul", &[are_largest, gradient?])?;
     let count = sizes.iter().try_fold(1i32, |count, &size| count.checked_mul(i32::try_from(size).ok()?));
     let count = count.filter(|&count| count <= MOST_TAPS);
-    let count = count.ok_or_else(|| composed.node.error(format!("its ksize is {sizes:?}")).unsupported())?;
+    let too_large = || {
+        let error =
+            format!("its windows {sizes:?} have more than {MOST_TAPS} elements, which is not converted");
+        composed.node.error(error).unsupported()
+    };
+    let count = count.ok_or_else(too_large)?;
     let tap_shape: Vec<i32> = sizes.iter().map(|&size| size as i32).chain([1, count]).collect();
     let (taps, depth, tap_shape) = (
         composed.constant(Constant::from_i32(vec![count as usize], &(0..count).collect::<Vec<_>>()))?,
