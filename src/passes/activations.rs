@@ -164,8 +164,15 @@ impl<'g> Reading<'g> {
         if ramp.op == "Relu6" { self.summand(ramp.inputs[0], 3.0) } else { Ok(None) }
     }
 
-    /// `x`, if a tensor is `1 + erf(x / sqrt(2))`, and whether it is its approximation.
+    /// `x`, if a tensor is `1 + erf(x / sqrt(2))` or `erfc(-x / sqrt(2))`, and whether it is its approximation.
     fn bell(&self, tensor: TensorRef) -> Result<Option<(TensorRef, bool)>> {
+        let complement = self.source(tensor);
+        if complement.op == "Erfc" {
+            let Some((of, number)) = self.scaled(complement.inputs[0])? else { return Ok(None) };
+            let negated = self.source(of);
+            let (of, number) = if negated.op == "Neg" { (negated.inputs[0], number) } else { (of, -number) };
+            return Ok(is_near(number, FRAC_1_SQRT_2).then_some((of, false)));
+        }
         let Some(bell) = self.summand(tensor, 1.0)?.map(|bell| self.source(bell)) else { return Ok(None) };
         if !matches!(bell.op.as_str(), "Erf" | "Tanh") {
             return Ok(None);
@@ -275,6 +282,11 @@ mod tests {
         assert_eq!(fused(&[&inner[..], &outer].concat(), 20), format!("{GELU} approximate"));
         let products = ["k = Mul x x", "p = Mul k x"];
         assert_eq!(fused(&[&products[..], &inner[1..], &outer].concat(), 20), format!("{GELU} approximate"));
+        // As JAX writes it.
+        for opposite in [&["n = Neg x", "u = Mul n 0.70710677"][..], &["u = Mul x -0.70710677"]] {
+            let lines = [opposite, &["e = Erfc u", "h = Mul 0.5 x", "y = Mul h e"]].concat();
+            assert_eq!(fused(&lines, 20), GELU, "{opposite:?}");
+        }
     }
 
     #[test]
@@ -286,5 +298,7 @@ mod tests {
             "RealDiv"
         );
         assert_eq!(fused(&["e = Erf x", "c = AddV2 1 e", "h = Mul 0.5 c", "y = Mul x h"], 20), "Mul");
+        let other = ["u = Mul x 0.70710677", "e = Erfc u", "h = Mul 0.5 x", "y = Mul h e"];
+        assert_eq!(fused(&other, 20), "Mul");
     }
 }

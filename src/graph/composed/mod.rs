@@ -88,6 +88,12 @@ pub(super) fn add_composed(
     (row.compose)(&mut Composed { graph, node }, inputs)
 }
 
+/// The sizes or strides of a window, with those of the batch and of one channel.
+fn of_window(values: &[usize]) -> Attr {
+    let inner = values.iter().map(|&value| value as i64);
+    Attr::Ints([1].into_iter().chain(inner).chain([1]).collect())
+}
+
 /// A node that is being replaced, and the graph that gets its parts.
 struct Composed<'a> {
     graph: &'a mut Graph,
@@ -119,6 +125,18 @@ impl Composed<'_> {
     /// Adds the last op.
     fn last(&mut self, op: &str, inputs: &[TensorRef], attrs: Attrs) -> Result<NodeId> {
         self.graph.add(self.node.name.clone(), op, inputs.to_vec(), attrs)
+    }
+
+    /// The elements of an input of this name, which must be known.
+    ///
+    /// # Errors
+    /// If the model computes them.
+    fn known(&self, tensor: TensorRef, name: &str) -> Result<Vec<i64>> {
+        let constant = self.graph.constant(self.graph.origin(tensor));
+        let elements = constant.map(Constant::to_i64s).transpose()?.flatten();
+        let error =
+            || self.node.error(format!("its {name} is not known before the model runs")).unsupported();
+        elements.ok_or_else(error)
     }
 
     /// The element type of a tensor.

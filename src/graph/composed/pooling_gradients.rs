@@ -5,7 +5,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
-use super::{Composed, Row, row};
+use super::{Composed, Row, of_window, row};
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, DataFormat, NodeId, Padding, TensorRef};
 use crate::tensor::Constant;
@@ -27,16 +27,7 @@ pub const ROWS: &[Row] = &[
     row("MaxPoolGradV2", &["MaxPoolWithArgmax", "UnsortedSegmentSum"], |composed, inputs| {
         let [x, _, gradient, sizes, strides] = composed.take(inputs)?;
         for (name, tensor) in [("ksize", sizes), ("strides", strides)] {
-            let known = composed
-                .graph
-                .constant(composed.graph.origin(tensor))
-                .map(Constant::to_i64s)
-                .transpose()?
-                .flatten();
-            let error = || {
-                composed.node.error(format!("its {name} is not known before the model runs")).unsupported()
-            };
-            let known = known.ok_or_else(error)?;
+            let known = composed.known(tensor, name)?;
             composed.node.attrs.insert(name, Attr::Ints(known));
         }
         greatest(composed, x, gradient)
@@ -118,12 +109,6 @@ impl Planes {
         let axes = composed.integers(&[&[0][..], &behind, &[1]].concat())?;
         composed.last("Transpose", &[images, axes], Attrs::new())
     }
-}
-
-/// The sizes or strides of a window, with those of the batch and of one channel.
-fn of_window(values: &[usize]) -> Attr {
-    let inner = values.iter().map(|&value| value as i64);
-    Attr::Ints([1].into_iter().chain(inner).chain([1]).collect())
 }
 
 /// The transposed convolution that adds up what the windows give to each element.

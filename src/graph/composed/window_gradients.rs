@@ -7,7 +7,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
-use super::{Composed, Row, row};
+use super::{Composed, Row, of_window, row};
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, DataFormat, NodeId, Padding, TensorRef};
 use crate::tensor::Constant;
@@ -21,12 +21,6 @@ pub const ROWS: &[Row] = &[
     }),
     row("DepthwiseConv2dNativeBackpropFilter", &["ExtractImagePatches", "Einsum"], depthwise_filter),
 ];
-
-/// The sizes or strides of a window, with those of the batch and of one channel.
-fn of_window(values: &[usize]) -> Attr {
-    let inner = values.iter().map(|&value| value as i64);
-    Attr::Ints([1].into_iter().chain(inner).chain([1]).collect())
-}
 
 fn filter(composed: &mut Composed<'_>, inputs: &[TensorRef], spatial: usize) -> Result<NodeId> {
     let [images, sizes, gradient] = composed.take(inputs)?;
@@ -66,12 +60,8 @@ fn filter(composed: &mut Composed<'_>, inputs: &[TensorRef], spatial: usize) -> 
 /// Each channel has filters of its own: the sums of its pixels under each of their elements, times the gradients.
 fn depthwise_filter(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Result<NodeId> {
     let [mut images, sizes, mut gradient] = composed.take(inputs)?;
-    let known = composed.graph.constant(composed.graph.origin(sizes)).map(Constant::to_i64s).transpose()?;
-    let Some(&[rows, columns, _, multiplier]) = known.flatten().as_deref() else {
-        return Err(composed
-            .node
-            .error("its filter_sizes are not known before the model runs")
-            .unsupported());
+    let &[rows, columns, _, multiplier] = &composed.known(sizes, "filter_sizes")?[..] else {
+        return Err(composed.node.error("its filter_sizes are not four numbers"));
     };
     if composed.node.data_format() == DataFormat::ChannelsFirst {
         images = composed.transposed(images, &[0, 2, 3, 1])?;
