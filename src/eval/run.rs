@@ -148,7 +148,12 @@ pub fn run_past(
         .iter()
         .map(|output| match values.get(output) {
             Some(Value::Tensor(tensor)) => Ok(Some(Tensor::clone(tensor))),
-            Some(Value::Constant(constant)) => read(graph.node(output.node), constant).map(Some),
+            Some(Value::Constant(constant)) => {
+                let node = graph.node(output.node);
+                let tensor = [read(node, constant)?];
+                let is_left = leaves(node, &[], &tensor);
+                Ok(tensor.into_iter().next().filter(|_| !is_left))
+            }
             Some(Value::Lost) => Ok(None),
             Some(Value::Dead) => {
                 let error = Error::new(graph.tensor_name(*output), "it is on a branch that is not taken");
@@ -419,5 +424,15 @@ mod tests {
         let b = add(&mut graph, "b", "AdjustHue", &[a]);
         assert!(evaluated(&graph, &[b]).unwrap_err().to_string().starts_with("AdjustHue, RandomGamma: "));
         assert!(evaluated(&graph, &[x]).is_ok(), "only the tensors that are read have to be known");
+    }
+    #[test]
+    fn a_constant_that_the_runtime_computes_otherwise_is_left_to_it_as_an_output_too() {
+        let mut graph = crate::ops::new_graph();
+        let value = [("value", Attr::Tensor(Constant::from_i64(vec![1], &[1 << 40])))];
+        let long = graph.add("long", "Const", vec![], value.into()).unwrap().into();
+        let is_long = |_: &Node, _: &[&Tensor], results: &[Tensor]| results[0].numbers()[0] > 1e9;
+        let results =
+            run_past(&graph, &HashMap::new(), &[long], &|_, _| (), &is_long, &mut |_| Ok(None)).unwrap();
+        assert!(results == [None]);
     }
 }

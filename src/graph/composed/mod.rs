@@ -94,7 +94,7 @@ fn of_window(values: &[usize]) -> Attr {
     Attr::Ints([1].into_iter().chain(inner).chain([1]).collect())
 }
 
-/// A node that is being replaced, and the graph that gets its parts.
+/// A node that is being replaced, and the graph that gets its parts. What all compositions call is kept out of line.
 struct Composed<'a> {
     graph: &'a mut Graph,
     node: Node,
@@ -107,6 +107,7 @@ impl Composed<'_> {
     }
 
     /// Adds one of the ops before the last one.
+    #[inline(never)]
     fn add(&mut self, op: &str, inputs: &[TensorRef], attrs: Attrs) -> Result<TensorRef> {
         let mut name = format!("{}/{op}", self.node.name);
         let mut number = 1u64;
@@ -118,11 +119,13 @@ impl Composed<'_> {
     }
 
     /// Adds one of the ops before the last one, without attributes.
+    #[inline(never)]
     fn op(&mut self, op: &str, inputs: &[TensorRef]) -> Result<TensorRef> {
         self.add(op, inputs, Attrs::new())
     }
 
     /// Adds the last op.
+    #[inline(never)]
     fn last(&mut self, op: &str, inputs: &[TensorRef], attrs: Attrs) -> Result<NodeId> {
         self.graph.add(self.node.name.clone(), op, inputs.to_vec(), attrs)
     }
@@ -145,17 +148,20 @@ impl Composed<'_> {
     }
 
     /// A constant.
+    #[inline(never)]
     fn constant(&mut self, constant: Constant) -> Result<TensorRef> {
         let dtype = Attr::Type(constant.dtype());
         self.add("Const", &[], [("value", Attr::Tensor(constant)), ("dtype", dtype)].into())
     }
 
     /// A constant vector of int32.
+    #[inline(never)]
     fn integers(&mut self, values: &[i32]) -> Result<TensorRef> {
         self.constant(Constant::from_i32(vec![values.len()], values))
     }
 
     /// A constant int32.
+    #[inline(never)]
     fn integer(&mut self, value: i32) -> Result<TensorRef> {
         self.constant(Constant::from_i32(vec![], &[value]))
     }
@@ -164,6 +170,7 @@ impl Composed<'_> {
     ///
     /// # Errors
     /// If the type is not known.
+    #[inline(never)]
     fn number(&mut self, like: TensorRef, value: f64) -> Result<TensorRef> {
         let dtype = self.dtype(like);
         if dtype.is_complex() {
@@ -177,6 +184,7 @@ impl Composed<'_> {
     }
 
     /// A tensor cast to a type, if it has another one.
+    #[inline(never)]
     fn cast(&mut self, tensor: TensorRef, to: DType) -> Result<TensorRef> {
         let from = self.dtype(tensor);
         if from == to {
@@ -197,30 +205,35 @@ impl Composed<'_> {
     }
 
     /// The elements of a vector from an index up to another one.
+    #[inline(never)]
     fn part(&mut self, vector: TensorRef, from: i32, to: i32) -> Result<TensorRef> {
         let (begin, size) = (self.integers(&[from])?, self.integers(&[to.saturating_sub(from)])?);
         self.op("Slice", &[vector, begin, size])
     }
 
     /// Vectors one after the other.
+    #[inline(never)]
     fn joined(&mut self, vectors: &[TensorRef]) -> Result<TensorRef> {
         let axis = self.integer(0)?;
         self.op("ConcatV2", &[vectors, &[axis]].concat())
     }
 
     /// All elements of a tensor, as a vector.
+    #[inline(never)]
     fn flat(&mut self, tensor: TensorRef) -> Result<TensorRef> {
         let all = self.integers(&[-1])?;
         self.op("Reshape", &[tensor, all])
     }
 
     /// A tensor with its axes in another order.
+    #[inline(never)]
     fn transposed(&mut self, tensor: TensorRef, axes: &[i32]) -> Result<TensorRef> {
         let axes = self.integers(axes)?;
         self.op("Transpose", &[tensor, axes])
     }
 
     /// The numbers of the elements of a tensor of this shape, in that shape.
+    #[inline(never)]
     fn numbered(&mut self, shape: TensorRef) -> Result<TensorRef> {
         let axis = self.integer(0)?;
         let count = self.op("Prod", &[shape, axis])?;
