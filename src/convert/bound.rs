@@ -53,11 +53,14 @@ impl BoundGraph {
         self.with_outputs(&moved, names)
     }
 
+    #[inline(never)]
     fn output_names(&self) -> Vec<String> {
         self.tensors.outputs.iter().map(|&output| self.graph.tensor_name(output)).collect()
     }
 
-    /// The same tensors in the graph that a pass made, which has all outputs. Their names are those before the pass.
+    /// The same tensors in the graph that a pass made, which has all outputs. Their names are those before the pass. Kept out of line:
+    /// each pass has a copy of what calls it.
+    #[inline(never)]
     fn with_outputs(self, moved: &Moved, names: Vec<String>) -> Result<Self> {
         let lost =
             self.tensors.outputs.iter().zip(names).find(|(output, _)| moved.tensor(**output).is_none());

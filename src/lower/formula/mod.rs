@@ -173,6 +173,13 @@ impl<'c, 'g, 'n> Formula<'c, 'g, 'n> {
         initial: &[(&Value<'f>, DType)],
         body: impl FnOnce(Iteration<'f>, Vec<Value<'f>>) -> (Vec<Value<'f>>, Option<Value<'f>>),
     ) -> Vec<Value<'f>> {
+        let (repeat, iteration, before) = self.begin(initial);
+        let (after, goes_on) = body(iteration, before);
+        self.end(repeat, most, after, goes_on)
+    }
+
+    #[inline(never)]
+    fn begin<'f>(&'f self, initial: &[(&Value<'f>, DType)]) -> (Repeat, Iteration<'f>, Vec<Value<'f>>) {
         let states: Vec<_> = initial.iter().map(|(value, dtype)| (value.name.clone(), *dtype)).collect();
         let repeat = Repeat::begin(&mut self.steps.borrow_mut(), &states);
         let scalar = self.integers(&[0]);
@@ -181,7 +188,17 @@ impl<'c, 'g, 'n> Formula<'c, 'g, 'n> {
             index: self.value(self.add("Unsqueeze", &[&repeat.iteration, &scalar], None)),
         };
         let before = repeat.states.iter().map(|name| self.value(name)).collect();
-        let (after, goes_on) = body(iteration, before);
+        (repeat, iteration, before)
+    }
+
+    #[inline(never)]
+    fn end<'f>(
+        &'f self,
+        repeat: Repeat,
+        most: &Value<'f>,
+        after: Vec<Value<'f>>,
+        goes_on: Option<Value<'f>>,
+    ) -> Vec<Value<'f>> {
         let after = after.into_iter().map(|value| value.name).collect();
         let mut steps = self.steps.borrow_mut();
         let goes_on = goes_on.map(|value| value.name);

@@ -18,6 +18,11 @@ pub struct Table {
 impl Table {
     /// Interpolates a function at the Chebyshev nodes of each piece.
     pub fn of(function: impl Fn(f64) -> f64, from: f64, to: f64, pieces: usize) -> Self {
+        Self::interpolated(&function, from, to, pieces)
+    }
+
+    /// The same, in one copy for all functions.
+    fn interpolated(function: &dyn Fn(f64) -> f64, from: f64, to: f64, pieces: usize) -> Self {
         let width = (to - from) / pieces as f64;
         let nodes: Vec<f64> =
             (0..TERMS).map(|node| (PI * (node as f64 + 0.5) / TERMS as f64).cos()).collect();

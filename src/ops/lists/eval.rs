@@ -172,7 +172,7 @@ pub fn gather(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     if indices.iter().any(|&index| index >= length) {
         return None;
     }
-    Some(vec![same_type!(&list, list => list.select(Axis(0), &indices))])
+    Some(vec![list.picked(0, &indices)])
 }
 
 pub fn scatter(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {

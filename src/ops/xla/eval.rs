@@ -2,8 +2,6 @@
 //!
 //! Source: <https://openxla.org/xla/operation_semantics>.
 
-use ndarray::Axis;
-
 use super::lower::product::Roles;
 use super::slices::Slices;
 use crate::graph::Node;
@@ -24,7 +22,7 @@ fn clamped(shape: &[usize], sizes: &[usize], starts: &[i64]) -> Option<Vec<usize
 /// The elements of a tensor at positions, as a tensor of a shape.
 fn picked(tensor: &Tensor, positions: &[usize], shape: &[usize]) -> Option<Tensor> {
     let flat = reshaped(tensor, &[element_count(tensor.shape())?])?;
-    reshaped(&same_type!(flat, array => array.select(Axis(0), positions)), shape)
+    reshaped(&flat.picked(0, positions), shape)
 }
 
 /// The position of an element, whose index is in these coordinates.

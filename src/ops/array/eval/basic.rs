@@ -150,7 +150,7 @@ pub fn strided_slice(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
             return None;
         }
         if !indices.iter().copied().eq(0..input.shape()[axis]) {
-            result = same_type!(result, array => array.select(Axis(axis), &indices));
+            result = result.picked(axis, &indices);
         }
     }
     let dims: Vec<Option<usize>> = input.shape().iter().copied().map(Some).collect();
@@ -188,7 +188,7 @@ pub fn gather(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     if positions.iter().any(|&position| position >= input.shape()[axis]) {
         return None;
     }
-    let gathered = same_type!(input, array => array.select(Axis(axis), &positions));
+    let gathered = input.picked(axis, &positions);
     let shape = [&input.shape()[..axis], indices.shape(), &input.shape()[axis + 1..]].concat();
     Some(vec![reshaped(&gathered, &shape)?])
 }
@@ -226,7 +226,7 @@ pub fn gather_nd(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let rows: Vec<usize> =
         (0..count).map(|position| row_of(&all[position * depth..][..*depth])).collect::<Option<_>>()?;
     let by_rows = reshaped(input, &[named.iter().product(), rest.iter().product()])?;
-    let taken = same_type!(by_rows, array => array.select(Axis(0), &rows));
+    let taken = by_rows.picked(0, &rows);
     Some(vec![reshaped(&taken, &[positions, rest].concat())?])
 }
 

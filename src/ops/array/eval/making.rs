@@ -1,7 +1,5 @@
 //! Ops that make arrays that are larger than their inputs.
 
-use ndarray::Axis;
-
 use crate::graph::Node;
 use crate::ops::array::eval::basic::lengths;
 use crate::tensor::Tensor;
@@ -84,7 +82,7 @@ pub fn tile(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let mut result = Tensor::clone(input);
     for (axis, &multiple) in multiples.iter().enumerate() {
         let indices: Vec<usize> = (0..multiple).flat_map(|_| 0..input.shape()[axis]).collect();
-        result = same_type!(result, array => array.select(Axis(axis), &indices));
+        result = result.picked(axis, &indices);
     }
     Some(vec![result])
 }

@@ -166,7 +166,7 @@ pub fn split(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         let end = start.checked_add(size).filter(|&end| end <= length)?;
         let taken: Vec<usize> = (start..end).collect();
         start = end;
-        parts.push(same_type!(input, array => array.select(Axis(axis), &taken)));
+        parts.push(input.picked(axis, &taken));
     }
     (start == length).then_some(parts)
 }
@@ -183,7 +183,7 @@ pub fn roll(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         }
         let from = |position: i64| (position - shift.rem_euclid(length)).rem_euclid(length) as usize;
         let indices: Vec<usize> = (0..length).map(from).collect();
-        result = same_type!(result, array => array.select(Axis(axis), &indices));
+        result = result.picked(axis, &indices);
     }
     Some(vec![result])
 }

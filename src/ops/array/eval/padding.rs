@@ -5,7 +5,6 @@ use ndarray::{ArrayD, Axis, Slice};
 use crate::graph::Node;
 use crate::tensor::Tensor;
 use crate::tensor::element_count;
-use crate::tensor::same_type;
 
 /// Counts before and after each axis.
 fn pads(tensor: &Tensor, rank: usize) -> Option<Vec<(usize, usize)>> {
@@ -69,7 +68,7 @@ pub fn mirror(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         let ahead = (border..border + before).rev();
         let behind = (length - border - after..length - border).rev();
         let indices: Vec<usize> = ahead.chain(0..length).chain(behind).collect();
-        result = same_type!(result, array => array.select(Axis(axis), &indices));
+        result = result.picked(axis, &indices);
     }
     Some(vec![result])
 }

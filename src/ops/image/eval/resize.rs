@@ -3,13 +3,12 @@
 //! Sources: `tf.image.resize` and `tf.compat.v1.image.resize_*` in TensorFlow's API documentation, and
 //! `tensorflow/core/kernels/image/image_resizer_state.h`.
 
-use ndarray::{Array4, Axis, Ix4};
+use ndarray::{Array4, Ix4};
 
 use crate::graph::Node;
 use crate::ops::array::eval::basic::lengths;
 use crate::tensor::Tensor;
 use crate::tensor::element_count;
-use crate::tensor::same_type;
 
 /// How the pixels of an axis are aligned with those of an axis of another length.
 struct Scaling {
@@ -89,7 +88,7 @@ pub fn nearest(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     for (axis, to) in sizes(input, size)?.into_iter().enumerate() {
         let scaling = Scaling::new(node, input.shape()[1 + axis], to);
         let indices: Vec<usize> = (0..to).map(|position| scaling.nearest(position)).collect();
-        result = same_type!(result, array => array.select(Axis(1 + axis), &indices));
+        result = result.picked(1 + axis, &indices);
     }
     Some(vec![result])
 }

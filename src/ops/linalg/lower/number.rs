@@ -232,29 +232,38 @@ pub fn repeat<'f, const N: usize>(
     body: impl FnOnce(Iteration<'f>, [Number<'f>; N]) -> ([Number<'f>; N], Option<Value<'f>>),
 ) -> [Number<'f>; N] {
     let are_complex = initial.map(|number| number.imaginary.is_some());
-    let parts = |numbers: [Number<'f>; N]| -> Vec<Value<'f>> {
-        let numbers = numbers.into_iter().zip(are_complex);
-        numbers
-            .flat_map(|(number, is)| [Some(number.real.clone()), is.then(|| number.imaginary())])
-            .flatten()
-            .collect()
-    };
-    let numbers = |parts: Vec<Value<'f>>| -> [Number<'f>; N] {
-        let mut place = 0;
-        are_complex.map(|is_complex| {
-            let number = Number {
-                real: parts[place].clone(),
-                imaginary: is_complex.then(|| parts[place + 1].clone()),
-            };
-            place += if is_complex { 2 } else { 1 };
-            number
-        })
-    };
-    let initial = parts(initial.map(Number::clone));
+    let array = |numbers: Vec<Number<'f>>| std::array::from_fn(|index| numbers[index].clone());
+    let initial = parts(&initial, &are_complex);
     let typed: Vec<_> = initial.iter().map(|part| (part, f.number_type())).collect();
     let last = f.repeat_all(most, &typed, |k, before| {
-        let (after, goes_on) = body(k, numbers(before));
-        (parts(after), goes_on)
+        let (after, goes_on) = body(k, array(numbers(&before, &are_complex)));
+        (parts(&after.each_ref(), &are_complex), goes_on)
     });
-    numbers(last)
+    array(numbers(&last, &are_complex))
+}
+
+/// The real and imaginary parts of numbers, one after the other.
+#[inline(never)]
+fn parts<'f>(numbers: &[&Number<'f>], are_complex: &[bool]) -> Vec<Value<'f>> {
+    let mut parts = vec![];
+    for (number, is_complex) in numbers.iter().zip(are_complex) {
+        parts.push(number.real.clone());
+        if *is_complex {
+            parts.push(number.imaginary());
+        }
+    }
+    parts
+}
+
+/// The numbers of these parts.
+#[inline(never)]
+fn numbers<'f>(parts: &[Value<'f>], are_complex: &[bool]) -> Vec<Number<'f>> {
+    let mut parts = parts.iter();
+    let mut numbers = vec![];
+    for is_complex in are_complex {
+        let Some(real) = parts.next().cloned() else { break };
+        let imaginary = if *is_complex { parts.next().cloned() } else { None };
+        numbers.push(Number { real, imaginary });
+    }
+    numbers
 }

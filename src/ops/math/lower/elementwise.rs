@@ -49,6 +49,16 @@ pub fn in_formula(
     dtype: DType,
     compute: impl for<'f> Fn(&'f Formula<'_, '_, '_>, &[Value<'f>]) -> Value<'f>,
 ) -> Result<()> {
+    written(cx, node, dtype, &compute)
+}
+
+/// The same, in one copy for all formulas.
+fn written(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    dtype: DType,
+    compute: &dyn for<'f> Fn(&'f Formula<'_, '_, '_>, &[Value<'f>]) -> Value<'f>,
+) -> Result<()> {
     let (names, layout) = operands(cx, node)?;
     let mut steps = Steps { cx, node };
     let names: Vec<String> = names.iter().map(|name| steps.cast(name, dtype)).collect();
