@@ -37,7 +37,7 @@ class Oracle:
         return json.loads(line)
 
     def compare(self, work, case):
-        """"agree", "refused by TensorFlow", "not defined by TensorFlow", "not run" (a fault of ONNX Runtime that is known), or
+        """"agree", "refused by TensorFlow", "not defined by TensorFlow", "too large to compare", "not run" (a fault of ONNX Runtime that is known), or
         "DISAGREE", and a sentence."""
         if self.process is None or self.process.poll() is not None:
             self.start()
@@ -132,7 +132,7 @@ def work():
             return "refused by TensorFlow", str(error)[:300]
         if sum(value.nbytes for value in want) > LARGEST:
             # A number of a segment may be changed to any other: to compute as many takes longer than the time there is.
-            return "refused by TensorFlow", "its results are too large to be compared"
+            return "too large to compare", "TensorFlow computes results of so many bytes"
         say(stage="ONNX Runtime")
         results = dict.fromkeys(job["outputs"])
         got = check.run(str(pathlib.Path(job["work"]) / "out/output.onnx"), feeds, results)

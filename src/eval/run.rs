@@ -425,6 +425,7 @@ mod tests {
         assert!(evaluated(&graph, &[b]).unwrap_err().to_string().starts_with("AdjustHue, RandomGamma: "));
         assert!(evaluated(&graph, &[x]).is_ok(), "only the tensors that are read have to be known");
     }
+
     #[test]
     fn a_constant_that_the_runtime_computes_otherwise_is_left_to_it_as_an_output_too() {
         let mut graph = crate::ops::new_graph();

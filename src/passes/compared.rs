@@ -1,7 +1,8 @@
-//! Tensors that are compared with what was chosen of them: `equal(x, expand_dims(reduce_max(x, -1), -1))`.
+//! Comparisons of a tensor with elements that were chosen from it: `equal(x, expand_dims(reduce_max(x, -1), -1))`.
 //!
-//! The input is a graph of float32, the result the ops between such tensors that stay in float32. In float16, only one of the two might
-//! be rounded, since ONNX Runtime leaves out casts to float16 and back: then no element is equal to the greatest one.
+//! The input is a graph that computes in float32. The result are the ops that lead from such a tensor to the comparison: they stay in
+//! float32. Otherwise only one side might be rounded, since ONNX Runtime leaves out casts to float16 and back: then no element is equal to
+//! the greatest one.
 //!
 //! Source: `RemoveDuplicateCastTransformer` in `onnxruntime/core/optimizer/insert_cast_transformer.cc`.
 

@@ -17,8 +17,8 @@ pub struct Statistics {
     read: HashSet<String>,
     /// Whether there are variables, which could be averages.
     has_variables: bool,
-    /// Whether there are gradients of batch norms in training.
-    has_gradients: bool,
+    /// Whether there are gradients of batch norms in training, which are not those of inference.
+    pub has_gradients: bool,
 }
 
 impl Statistics {
@@ -30,11 +30,6 @@ impl Statistics {
             has_variables: graph.nodes().any(|(_, node)| node.is_variable()),
             has_gradients: graph.nodes().any(|(_, node)| node.attrs.get(OF_TRAINING).is_some()),
         }
-    }
-
-    /// Whether a gradient would not be that of inference.
-    pub fn have_gradients(&self) -> bool {
-        self.has_gradients
     }
 
     /// Whether a batch norm's scale and offset are not learned, and the statistics that it computes are not read.
@@ -74,14 +69,17 @@ fn rank(node: &Node) -> Option<usize> {
     node.outputs[0].shape.rank()
 }
 
+/// Whether a node is a batch norm that normalizes by the statistics of its input.
+pub fn is_in_training(node: &Node) -> bool {
+    node.is_batch_norm() && node.bool("is_training", true) && node.inputs.len() >= 5
+}
+
 /// Writes the batch norms of a function, such as the body of a loop, that normalize by the statistics of their own input as
 /// separate ops. A function has no moving averages: they would be arguments.
 ///
 /// # Errors
 /// If the graph is not valid.
 pub fn use_own_statistics(graph: Graph) -> Result<(Graph, Moved)> {
-    let is_in_training =
-        |node: &Node| node.is_batch_norm() && node.bool("is_training", true) && node.inputs.len() >= 5;
     if !graph.nodes().any(|(_, node)| is_in_training(node)) {
         return Ok((graph, Moved::default()));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
 
-use super::own_statistics::{Affine, Statistics, normalized};
+use super::own_statistics::{Affine, Statistics, is_in_training, normalized};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
@@ -66,7 +66,7 @@ fn frozen_batch_norm(
     statistics: &Statistics,
     changes: &mut Changes,
 ) -> Result<Option<NodeId>> {
-    if !node.bool("is_training", true) || node.inputs.len() < 5 {
+    if !is_in_training(node) {
         return Ok(None);
     }
     let mut inputs: Vec<TensorRef> = node.inputs.iter().map(|&input| rewriting.moved(input)).collect();
@@ -96,7 +96,7 @@ fn frozen_batch_norm(
         };
         inputs[port + 2] = rewriting.moved(variable.into());
     }
-    if statistics.have_gradients() {
+    if statistics.has_gradients {
         return Err(node
             .error("it normalizes by the statistics of each batch, and so does the gradient that the graph computes")
             .advice("build the graph for inference, or choose outputs before the gradients"));

@@ -33,29 +33,6 @@ macro_rules! same_type {
 pub(crate) use same_type;
 
 impl Tensor {
-    /// The elements of these indices along an axis.
-    ///
-    /// # Panics
-    /// If the tensor does not have the axis or an index.
-    pub fn picked(&self, axis: usize, indices: &[usize]) -> Self {
-        fn picked<T: Clone>(array: &ArrayD<T>, axis: usize, indices: &[usize]) -> ArrayD<T> {
-            let (before, after) = array.shape().split_at(axis);
-            let (outer, inner) = (before.iter().product(), after[1..].iter().product::<usize>());
-            let shape = [before, &[indices.len()], &after[1..]].concat();
-            let in_order = array.as_standard_layout();
-            let elements = in_order.as_slice().unwrap_or_default();
-            let mut picked = Vec::with_capacity(shape.iter().product());
-            for row in 0..outer {
-                for index in indices {
-                    assert!(*index < after[0], "the axis has no element {index}");
-                    picked.extend_from_slice(&elements[(row * after[0] + index) * inner..][..inner]);
-                }
-            }
-            ArrayD::from_shape_vec(shape, picked).expect("there are as many elements as the shape has")
-        }
-        same_type!(self, array => picked(array, axis, indices))
-    }
-
     /// Reads a constant; `None` if its type is not supported.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The gradients of functions that treat every element alike, which graphs have that compute `tf.gradients`.
+//! The gradients of functions of single elements, as `tf.gradients` adds them to graphs.
 //!
 //! Sources: the descriptions of the ops in `tensorflow/core/ops/{math,nn}_ops.cc`; their functors in
 //! `tensorflow/core/kernels/{relu,softplus,softsign}_op*.h` and `tensorflow/core/kernels/cwise_ops_gradients.h`.

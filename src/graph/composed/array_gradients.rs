@@ -1,4 +1,4 @@
-//! The gradients of ops that move elements, which graphs have that compute `tf.gradients`.
+//! The gradients of ops that move elements, as `tf.gradients` adds them to graphs.
 //!
 //! The op itself, of the numbers of its input's elements, says where each element of the gradient belongs.
 //!

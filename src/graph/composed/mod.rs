@@ -211,6 +211,12 @@ impl Composed<'_> {
         self.op("Slice", &[vector, begin, size])
     }
 
+    /// The lengths of the spatial axes in the shape of images or volumes.
+    fn spatial_part(&mut self, shape: TensorRef, spatial: usize) -> Result<TensorRef> {
+        let first = self.node.data_format().first_spatial_axis() as i32;
+        self.part(shape, first, first.saturating_add(spatial as i32))
+    }
+
     /// Vectors one after the other.
     #[inline(never)]
     fn joined(&mut self, vectors: &[TensorRef]) -> Result<TensorRef> {

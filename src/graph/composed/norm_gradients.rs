@@ -1,4 +1,4 @@
-//! The gradients of biases and normalizations, which graphs have that compute `tf.gradients`.
+//! The gradients of biases and normalizations, as `tf.gradients` adds them to graphs.
 //!
 //! Sources: the descriptions of the ops in `tensorflow/core/ops/nn_ops.cc`; `FusedBatchNormGrad` and `FusedBatchNormFreezeGrad` in
 //! `tensorflow/core/kernels/fused_batch_norm_op.cc`, `LRNGradOp` in `tensorflow/core/kernels/lrn_op.cc`.
@@ -9,7 +9,7 @@ use super::{Composed, Row, row};
 use crate::error::Result;
 use crate::graph::own_ops::OF_TRAINING;
 use crate::graph::{Attr, Attrs, DataFormat, NodeId, TensorRef};
-use crate::tensor::DType;
+use crate::tensor::{Constant, DType};
 
 pub const ROWS: &[Row] = &[
     row("BiasAddGrad", &["Sum"], bias),
@@ -104,7 +104,7 @@ fn batch_norm(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Result<NodeI
     let of_input = composed.cast(of_input, dtype)?;
     let of_scale = composed.op("Sum", &[of_scale, axes])?;
     let of_offset = composed.op("Sum", &[gradient, axes])?;
-    let none = composed.constant(crate::tensor::Constant::empty(computed, vec![0]))?;
+    let none = composed.constant(Constant::empty(computed, vec![0]))?;
     composed.last("IdentityN", &[of_input, of_scale, of_offset, none, none], Attrs::new())
 }
 
@@ -119,8 +119,7 @@ fn local_response(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Result<N
     let square_shape = composed.joined(&[channels, channels])?;
     let one = composed.number(x, 1.0)?;
     let ones = composed.op("Fill", &[square_shape, one])?;
-    let radius =
-        composed.constant(crate::tensor::Constant::from_i64(vec![], &[node.int("depth_radius", 5)]))?;
+    let radius = composed.constant(Constant::from_i64(vec![], &[node.int("depth_radius", 5)]))?;
     let neighbours = composed.op("MatrixBandPart", &[ones, radius, radius])?;
     let rows = composed.integers(&[-1])?;
     let rows = composed.joined(&[rows, channels])?;

@@ -1,4 +1,4 @@
-//! The gradients of pooling, which graphs have that compute `tf.gradients`.
+//! The gradients of pooling, as `tf.gradients` adds them to graphs.
 //!
 //! Sources: the descriptions of the ops in `tensorflow/core/ops/nn_ops.cc`; `SpatialMaxPoolWithArgMaxHelper` in
 //! `tensorflow/core/kernels/maxpooling_op.cc`, `SpatialAvgPoolGrad` in `avgpooling_op.cc` and `pooling_ops_3d.cc` there.
@@ -37,12 +37,6 @@ pub const ROWS: &[Row] = &[
         with_places(composed, x, gradient, places)
     }),
 ];
-
-/// The lengths of the spatial axes in a shape.
-fn spatial_part(composed: &mut Composed<'_>, shape: TensorRef, spatial: usize) -> Result<TensorRef> {
-    let first = composed.node.data_format().first_spatial_axis() as i32;
-    composed.part(shape, first, first.saturating_add(spatial as i32))
-}
 
 /// Each channel of each image as an image of its own, of one channel.
 struct Planes {
@@ -126,7 +120,7 @@ fn average(composed: &mut Composed<'_>, inputs: &[TensorRef], spatial: usize) ->
     let sizes = composed.node.spatial_sizes("ksize", rank)?;
     let strides = composed.node.spatial_sizes("strides", rank)?;
     let (planes, parts) = Planes::of(composed, gradient, spatial)?;
-    let lengths = spatial_part(composed, shape, spatial)?;
+    let lengths = composed.spatial_part(shape, spatial)?;
     let filter_shape: Vec<i32> = sizes.iter().map(|&size| size as i32).chain([1, 1]).collect();
     let (filter_shape, one) = (composed.integers(&filter_shape)?, composed.number(gradient, 1.0)?);
     let filter = composed.op("Fill", &[filter_shape, one])?;
@@ -153,7 +147,7 @@ fn greatest_of_volumes(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Res
     let sizes = composed.node.spatial_sizes("ksize", 5)?;
     let strides = composed.node.spatial_sizes("strides", 5)?;
     let shape = composed.op("Shape", &[x])?;
-    let lengths = spatial_part(composed, shape, 3)?;
+    let lengths = composed.spatial_part(shape, 3)?;
     let (planes, volumes) = Planes::of(composed, x, 3)?;
     let [largest, gradient] = [y, gradient].map(|tensor| planes.of_other(composed, tensor));
     let mut attrs = composed.attrs(&["padding"]);

@@ -1,4 +1,4 @@
-//! The gradients of resized images, which graphs have that compute `tf.gradients`.
+//! The gradients of resized images, as `tf.gradients` adds them to graphs.
 //!
 //! Resizing is a product with a matrix along each axis, and its gradient one with the transposed matrices.
 //!

@@ -1,4 +1,4 @@
-//! The gradients of convolutions with respect to their filters, which graphs have that compute `tf.gradients`.
+//! The gradients of convolutions with respect to their filters, as `tf.gradients` adds them to graphs.
 //!
 //! Such a gradient is a convolution of the images with the gradient of the result, in which the batch and the channels change places,
 //! and the strides and the dilations.
@@ -10,7 +10,7 @@
 use super::{Composed, Row, of_window, row};
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, DataFormat, NodeId, Padding, TensorRef};
-use crate::tensor::Constant;
+use crate::tensor::{Constant, DType};
 
 pub const ROWS: &[Row] = &[
     row("Conv2DBackpropFilter", &["Conv2D", "Pad", "Transpose"], |composed, inputs| {
@@ -85,7 +85,7 @@ fn depthwise_filter(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Result
     let (positions, channels) = (composed.part(shape, 0, 3)?, composed.part(of_images, 3, 4)?);
     let vector = |composed: &mut Composed<'_>, length: i64| {
         let length = composed.constant(Constant::from_i64(vec![1], &[length]))?;
-        composed.cast(length, crate::tensor::DType::Int32)
+        composed.cast(length, DType::Int32)
     };
     let (taps, multiplier) = (vector(composed, rows.saturating_mul(columns))?, vector(composed, multiplier)?);
     let shape = composed.joined(&[positions, taps, channels])?;
@@ -112,17 +112,16 @@ fn pads(
             composed.constant(Constant::from_i32(vec![spatial, 2], &pairs))?
         }
         Padding::Same => {
-            let first = composed.node.data_format().first_spatial_axis() as i32;
             let numbers = |values: &[usize]| values.iter().map(|&value| value as i32).collect::<Vec<_>>();
             let (strides, dilations) =
                 (composed.integers(&numbers(strides))?, composed.integers(&numbers(dilations))?);
             let (one, zero, two) = (composed.integer(1)?, composed.integer(0)?, composed.integer(2)?);
             let [images, gradient] = [images, gradient].map(|tensor| {
                 let shape = composed.op("Shape", &[tensor])?;
-                composed.part(shape, first, first.saturating_add(spatial as i32))
+                composed.spatial_part(shape, spatial)
             });
             let (images, gradient) = (images?, gradient?);
-            let sizes = composed.cast(sizes, crate::tensor::DType::Int32)?;
+            let sizes = composed.cast(sizes, DType::Int32)?;
             let sizes = composed.part(sizes, 0, spatial as i32)?;
             let moves = composed.op("Sub", &[gradient, one])?;
             let moves = composed.op("Mul", &[moves, strides])?;

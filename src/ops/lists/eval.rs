@@ -9,7 +9,7 @@
 use ndarray::{ArrayD, Axis, Slice};
 
 use crate::graph::Node;
-use crate::ops::array::eval::basic::{joined, lengths, reshaped};
+use crate::ops::array::eval::basic::{joined, lengths, picked, reshaped};
 use crate::tensor::{DType, Tensor, element_count, same_type};
 
 /// Applies an expression, which is an `Option`, to two arrays of the same type. `None` for tensors of two types.
@@ -172,7 +172,7 @@ pub fn gather(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     if indices.iter().any(|&index| index >= length) {
         return None;
     }
-    Some(vec![list.picked(0, &indices)])
+    Some(vec![picked(&list, 0, &indices)])
 }
 
 pub fn scatter(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {

@@ -5,7 +5,7 @@
 use super::lower::product::Roles;
 use super::slices::Slices;
 use crate::graph::Node;
-use crate::ops::array::eval::basic::{lengths, reshaped, tensors_joined};
+use crate::ops::array::eval::basic::{self, lengths, reshaped, tensors_joined};
 use crate::ops::matrix::eval::product;
 use crate::tensor::{Tensor, element_count, same_type};
 
@@ -22,7 +22,7 @@ fn clamped(shape: &[usize], sizes: &[usize], starts: &[i64]) -> Option<Vec<usize
 /// The elements of a tensor at positions, as a tensor of a shape.
 fn picked(tensor: &Tensor, positions: &[usize], shape: &[usize]) -> Option<Tensor> {
     let flat = reshaped(tensor, &[element_count(tensor.shape())?])?;
-    reshaped(&flat.picked(0, positions), shape)
+    reshaped(&basic::picked(&flat, 0, positions), shape)
 }
 
 /// The position of an element, whose index is in these coordinates.

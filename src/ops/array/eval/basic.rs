@@ -93,6 +93,29 @@ pub fn joined<T: Clone + Default>(axis: usize, parts: &[ArrayViewD<'_, T>]) -> O
     Some(result)
 }
 
+/// The elements of a tensor with these indices along an axis.
+///
+/// That of ndarray is large for each type, too.
+pub fn picked(tensor: &Tensor, axis: usize, indices: &[usize]) -> Tensor {
+    fn of_array<T: Clone>(array: &ArrayD<T>, axis: usize, indices: &[usize]) -> ArrayD<T> {
+        let length = array.len_of(Axis(axis));
+        let (before, after) = array.shape().split_at(axis);
+        let (outer, inner) = (before.iter().product::<usize>(), after[1..].iter().product::<usize>());
+        let shape = [before, &[indices.len()], &after[1..]].concat();
+        let in_order = array.as_standard_layout();
+        let elements = in_order.as_slice().unwrap_or_default();
+        let mut picked = Vec::with_capacity(outer * indices.len() * inner);
+        for row in 0..outer {
+            for &index in indices {
+                assert!(index < length, "the axis has no element {index}");
+                picked.extend_from_slice(&elements[(row * length + index) * inner..][..inner]);
+            }
+        }
+        ArrayD::from_shape_vec(shape, picked).expect("there are as many elements as the shape has")
+    }
+    same_type!(tensor, array => of_array(array, axis, indices))
+}
+
 /// Tensors of one type, joined along an axis, which they have already or get before.
 pub fn tensors_joined<'t>(inputs: &[&'t Tensor], axis: usize, is_new: bool) -> Option<Tensor> {
     macro_rules! of_type {
@@ -150,7 +173,7 @@ pub fn strided_slice(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
             return None;
         }
         if !indices.iter().copied().eq(0..input.shape()[axis]) {
-            result = result.picked(axis, &indices);
+            result = picked(&result, axis, &indices);
         }
     }
     let dims: Vec<Option<usize>> = input.shape().iter().copied().map(Some).collect();
@@ -188,7 +211,7 @@ pub fn gather(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     if positions.iter().any(|&position| position >= input.shape()[axis]) {
         return None;
     }
-    let gathered = input.picked(axis, &positions);
+    let gathered = picked(input, axis, &positions);
     let shape = [&input.shape()[..axis], indices.shape(), &input.shape()[axis + 1..]].concat();
     Some(vec![reshaped(&gathered, &shape)?])
 }
@@ -226,7 +249,7 @@ pub fn gather_nd(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let rows: Vec<usize> =
         (0..count).map(|position| row_of(&all[position * depth..][..*depth])).collect::<Option<_>>()?;
     let by_rows = reshaped(input, &[named.iter().product(), rest.iter().product()])?;
-    let taken = by_rows.picked(0, &rows);
+    let taken = picked(&by_rows, 0, &rows);
     Some(vec![reshaped(&taken, &[positions, rest].concat())?])
 }
 

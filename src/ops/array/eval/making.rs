@@ -1,7 +1,7 @@
 //! Ops that make arrays that are larger than their inputs.
 
 use crate::graph::Node;
-use crate::ops::array::eval::basic::lengths;
+use crate::ops::array::eval::basic::{lengths, picked};
 use crate::tensor::Tensor;
 use crate::tensor::element_count;
 use crate::tensor::same_type;
@@ -82,7 +82,7 @@ pub fn tile(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let mut result = Tensor::clone(input);
     for (axis, &multiple) in multiples.iter().enumerate() {
         let indices: Vec<usize> = (0..multiple).flat_map(|_| 0..input.shape()[axis]).collect();
-        result = result.picked(axis, &indices);
+        result = picked(&result, axis, &indices);
     }
     Some(vec![result])
 }

@@ -7,7 +7,7 @@ use ndarray::{ArrayD, ArrayView1, Axis, Slice};
 use crate::graph::Node;
 use crate::graph::axis::axis_from_front;
 use crate::ops::Parameter;
-use crate::ops::array::eval::basic::lengths;
+use crate::ops::array::eval::basic::{lengths, picked};
 use crate::tensor::Tensor;
 use crate::tensor::same_type;
 use crate::tensor::{DType, element_count};
@@ -166,7 +166,7 @@ pub fn split(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         let end = start.checked_add(size).filter(|&end| end <= length)?;
         let taken: Vec<usize> = (start..end).collect();
         start = end;
-        parts.push(input.picked(axis, &taken));
+        parts.push(picked(input, axis, &taken));
     }
     (start == length).then_some(parts)
 }
@@ -183,7 +183,7 @@ pub fn roll(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         }
         let from = |position: i64| (position - shift.rem_euclid(length)).rem_euclid(length) as usize;
         let indices: Vec<usize> = (0..length).map(from).collect();
-        result = result.picked(axis, &indices);
+        result = picked(&result, axis, &indices);
     }
     Some(vec![result])
 }

@@ -3,6 +3,7 @@
 use ndarray::{ArrayD, Axis, Slice};
 
 use crate::graph::Node;
+use crate::ops::array::eval::basic::picked;
 use crate::tensor::Tensor;
 use crate::tensor::element_count;
 
@@ -68,7 +69,7 @@ pub fn mirror(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         let ahead = (border..border + before).rev();
         let behind = (length - border - after..length - border).rev();
         let indices: Vec<usize> = ahead.chain(0..length).chain(behind).collect();
-        result = result.picked(axis, &indices);
+        result = picked(&result, axis, &indices);
     }
     Some(vec![result])
 }

@@ -24,19 +24,20 @@ pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return open_strided_slice(cx, node, input);
     };
     let slice = StridedSlice::new(&node, rank, [&begin, &end, &strides])?;
+    // A slice backwards from before the first element is empty, but ONNX would begin at the first one.
+    let may_begin_before = |axis: usize| {
+        let [start, _, step] = slice.bounds(axis);
+        step < 0 && start < -1 && cx.shape(input).dim(axis).is_none()
+    };
+    if (0..rank).any(may_begin_before) {
+        return open_strided_slice(cx, node, input);
+    }
     let (name, layout) = cx.stored(input)?;
     // In stored order, without the axes that are selected as a whole.
-    let mut ahead: Vec<(i64, [i64; 3])> = vec![];
-    let mut cut: Vec<(i64, [i64; 3])> = vec![];
-    for axis in (0..rank).filter(|&axis| !slice.takes_all(axis)) {
-        let (stored, mut bounds) = (layout.stored_axis(axis) as i64, slice.bounds(axis));
-        if let Some((first, then)) = from_before_the_end(bounds, cx.shape(input).dim(axis)) {
-            ahead.push((stored, first));
-            bounds = then;
-        }
-        cut.push((stored, bounds));
-    }
-    ahead.sort_unstable();
+    let mut cut: Vec<(i64, [i64; 3])> = (0..rank)
+        .filter(|&axis| !slice.takes_all(axis))
+        .map(|axis| (layout.stored_axis(axis) as i64, slice.bounds(axis)))
+        .collect();
     cut.sort_unstable();
     let shrunk: Vec<bool> = slice.shrunk().collect();
     if cut.is_empty() && slice.new_axes().is_empty() {
@@ -49,12 +50,17 @@ pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Ok(());
     }
     let mut name = name;
-    if !ahead.is_empty() {
-        let inputs = inputs_of_slice(cx, node, "ahead_", name, &ahead);
-        name = cx.step(node, "ahead", "Slice", inputs, vec![]);
-    }
+    let part = |pick: fn(&(i64, [i64; 3])) -> i64| cut.iter().map(pick).collect::<Vec<i64>>();
     if !cut.is_empty() {
-        let inputs = inputs_of_slice(cx, node, "", name, &cut);
+        let mut inputs = vec![name];
+        for (what, values) in [
+            ("starts", part(|(_, [start, ..])| *start)),
+            ("ends", part(|(_, [_, end, _])| *end)),
+            ("axes", part(|(axis, _)| *axis)),
+            ("steps", part(|(_, [.., step])| *step)),
+        ] {
+            inputs.push(cx.vector(node, what, &values));
+        }
         if !shrunk.contains(&true) && slice.new_axes().is_empty() {
             cx.emit(node, "Slice", inputs, layout, vec![]);
             return Ok(());
@@ -85,43 +91,6 @@ pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "Unsqueeze", vec![name, axes], layout, vec![]);
     Ok(())
-}
-
-/// A slice that goes backwards from an element that is counted from the end, as two slices. If the axis may be too short for the element,
-/// TensorFlow takes none, and ONNX begins with the first one.
-fn from_before_the_end([start, end, step]: [i64; 3], length: Option<usize>) -> Option<([i64; 3], [i64; 3])> {
-    let is_there = length.is_some_and(|length| start.unsigned_abs() <= length as u64);
-    if step > 0 || start >= -1 || is_there {
-        return None;
-    }
-    let up_to = start + 1;
-    let rest = match end {
-        i64::MIN | 0.. => [i64::MAX, end, step],
-        _ if end >= start => [0, 0, 1],
-        _ => [i64::MAX, end - up_to, step],
-    };
-    Some(([0, up_to, 1], rest))
-}
-
-/// The inputs of a Slice along axes, each with its start, end and step.
-fn inputs_of_slice(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    what: &str,
-    value: String,
-    cut: &[(i64, [i64; 3])],
-) -> Vec<String> {
-    let part = |pick: fn(&(i64, [i64; 3])) -> i64| cut.iter().map(pick).collect::<Vec<i64>>();
-    let mut inputs = vec![value];
-    for (name, values) in [
-        ("starts", part(|(_, [start, ..])| *start)),
-        ("ends", part(|(_, [_, end, _])| *end)),
-        ("axes", part(|(axis, _)| *axis)),
-        ("steps", part(|(_, [.., step])| *step)),
-    ] {
-        inputs.push(cx.vector(node, &format!("{what}{name}"), &values));
-    }
-    inputs
 }
 
 /// A begin and a size for each axis; the size -1 is the remaining length.

@@ -6,7 +6,7 @@
 use ndarray::{Array4, Ix4};
 
 use crate::graph::Node;
-use crate::ops::array::eval::basic::lengths;
+use crate::ops::array::eval::basic::{lengths, picked};
 use crate::tensor::Tensor;
 use crate::tensor::element_count;
 
@@ -88,7 +88,7 @@ pub fn nearest(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     for (axis, to) in sizes(input, size)?.into_iter().enumerate() {
         let scaling = Scaling::new(node, input.shape()[1 + axis], to);
         let indices: Vec<usize> = (0..to).map(|position| scaling.nearest(position)).collect();
-        result = result.picked(1 + axis, &indices);
+        result = picked(&result, 1 + axis, &indices);
     }
     Some(vec![result])
 }
