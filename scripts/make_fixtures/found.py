@@ -45,6 +45,14 @@ def others():
     yield "volume_patches_with_gaps_of_an_open_size", "ExtractVolumePatches", dict(input=fed(volume, 2, None, None, None, 2)), PATCHES
 
 
+def scatters():
+    """Without updates."""
+    rows, indices, updates = spread(2, 1, 2), none((3, 0, 2), i64), none((3, 0, 2), f32)
+    for op in ("TensorScatterAdd", "TensorScatterMax", "TensorScatterSub", "TensorScatterUpdate"):
+        yield f"{op}_of_nothing", op, dict(tensor=fed(rows, 2, 1, 2), indices=indices, updates=updates)
+        yield f"{op}_of_an_open_number_of_updates", op, dict(tensor=fed(rows, 2, 1, 2), indices=fed(indices, 3, None, 2), updates=fed(updates, 3, None, 2))
+
+
 def windows():
     yield "spectrogram_of_no_sound", "AudioSpectrogram", dict(input=fed(none((0, 2), f32), None, None)), dict(window_size=5, stride=2)
     yield "spectrogram_of_less_than_a_window", "AudioSpectrogram", dict(input=fed(spread(4, 1), None, 1)), dict(window_size=5, stride=7)
@@ -96,5 +104,5 @@ def places():
 
 
 def make(folder):
-    descriptions = [*special(), *matrices(), *others(), *windows(), *slices(), *unsigned(), *places(), *backwards()]
+    descriptions = [*special(), *matrices(), *others(), *scatters(), *windows(), *slices(), *unsigned(), *places(), *backwards()]
     cases.write(folder / "found.zip", ((name.lower(), build(*description)) for name, *description in descriptions))

@@ -250,6 +250,10 @@ pub enum Scatter {
 }
 
 pub fn tensor_scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>, scatter: Scatter) -> Result<()> {
+    // Below set 16 the updates are counted by a Reshape, for which 0 is no length.
+    if cx.shape(cx.input_of(node, 2)?).element_count() == Some(0) {
+        return cx.alias(node.into(), cx.input_of(node, 0)?);
+    }
     let data = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let indices = cx.in_type(node, cx.input_of(node, 1)?, DType::Int64)?;
     let mut updates = cx.in_tensorflow_layout(cx.input_of(node, 2)?)?;
