@@ -204,6 +204,7 @@ fn finish(
         .map_err(|error| origin.advised(error, source, options))?;
     refuse_failing(&bound.graph)?;
     let bound = bound.after(|graph, _| standardize_filters(graph))?.pruned();
+    let bound = with_computed_weights(bound)?;
     let (mut bound, float16) = narrowed(bound, options)?;
     let rewriting = start.elapsed().as_secs_f64();
     let lower_options = LowerOptions {
@@ -247,6 +248,19 @@ fn finish(
         graph: bound.graph,
         timing: Timing { building: 0.0, rewriting, lowering },
     })
+}
+
+/// Computes what is made of weights alone, such as weights that are normalized, or that batch norms are folded into.
+fn with_computed_weights(bound: BoundGraph) -> Result<BoundGraph> {
+    let graph = &bound.graph;
+    let is_constant = |input: &TensorRef| graph.constant(graph.origin(*input)).is_some();
+    let is_of_weights = |node: &Node| {
+        !node.inputs.is_empty() && node.forwarded(0).is_none() && node.inputs.iter().all(is_constant)
+    };
+    if !graph.nodes().any(|(_, node)| is_of_weights(node)) {
+        return Ok(bound);
+    }
+    bound.after(|graph, of| simplify(graph, &of.outputs))
 }
 
 /// The trained variables of the checkpoint that the model does not use. It reads these variables.
