@@ -49,6 +49,7 @@ mod recurrent;
 mod report;
 mod runtime_arguments;
 mod signals;
+mod simulated_quantization;
 mod small_graphs;
 mod sound;
 mod structure;

@@ -7,6 +7,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::passes::fold::simplify;
+use crate::passes::quantize::{BITS, quantize};
 use crate::setting::{Command, Setting};
 use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
@@ -131,6 +132,8 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
     let (recognition, built) = recognized.build(&image, &variables)?;
+    let (built, rounded) =
+        quantized(built, &variables).map_err(|error| error.within(source.path().display()))?;
     let image = image_of(&built, image);
     if source.is_config_given() && !recognition.network.reads_config() {
         let problem = format!("{} has no use for it: its variables describe it", recognition.network.name);
@@ -142,7 +145,8 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     {
         return Err(error);
     }
-    let notes = notes(&recognition, &built);
+    let mut notes = notes(&recognition, &built);
+    notes.extend((rounded > 0).then(|| of_quantization(rounded)));
     let outputs = choose_outputs(&built, &options.outputs, has_aux)?;
     let inputs = built.inputs.clone();
     let find = |name: &str| built.end_point(name).or_else(|| built.graph.find_tensor(name));
@@ -173,6 +177,17 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let kept: Vec<TensorRef> = results.chain(bound.tensors.outputs.iter().copied()).collect();
     let bound = bound.after(|graph, _| simplify(graph, &kept))?;
     Ok((bound, NetworkOrigin { recognition, image, disagreements: built.disagreements, unused }))
+}
+
+/// The network with simulated quantization, if the checkpoint is of such a one, and the number of tensors that are rounded.
+fn quantized(built: BuiltNetwork, variables: &Variables) -> Result<(BuiltNetwork, usize)> {
+    let BuiltNetwork { graph, inputs, output, end_points, .. } = built;
+    let (graph, moved, rounded) = quantize(graph, variables)?;
+    // The pass leaves no tensor out.
+    let tensor = |old: TensorRef| moved.tensor(old).unwrap_or(old);
+    let end_points = end_points.into_iter().map(|(name, old)| (name, tensor(old))).collect();
+    let inputs = inputs.into_iter().map(tensor).collect();
+    Ok((BuiltNetwork { graph, inputs, output: tensor(output), end_points, ..built }, rounded))
 }
 
 /// The images that a network was built for, if the file beside the checkpoint sets their size.
@@ -323,6 +338,15 @@ fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
     };
     notes.extend(built.disagreements.iter().map(of_arg_scope));
     notes
+}
+
+/// What a checkpoint does not tell of simulated quantization.
+fn of_quantization(rounded: usize) -> Note {
+    let text = format!(
+        "the network was trained with simulated quantization: {rounded} tensors are rounded to the ranges of the checkpoint, to \
+         {BITS} bits as create_training_graph of tf.contrib.quantize does by default"
+    );
+    Note::info(NoteKind::Definition, text)
 }
 
 impl NetworkOrigin {

@@ -27,6 +27,7 @@ pub mod pad_convolutions;
 pub mod placeholder_defaults;
 pub mod prelu;
 pub mod preprocess;
+pub mod quantize;
 pub mod repeated;
 pub mod rewrite;
 pub mod standardized_filters;
