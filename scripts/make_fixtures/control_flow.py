@@ -106,6 +106,20 @@ def shared_decider():
     return [p, x], [z, y], BOTH
 
 
+def shared_decider_between_others():
+    """The second of three conditionals of one decider has to wait for another decider's; the others do not."""
+    p, x = placeholders()
+    q = tf.placeholder(tf.bool, [], name="q")
+
+    def changed_if(decider, x, change):
+        off, on = control_flow_ops.switch(x, decider)
+        return control_flow_ops.merge([off, change(on)])[0]
+
+    first, third = changed_if(p, x, tf.negative), changed_if(p, x, tf.exp)
+    second = changed_if(p, changed_if(q, x, tf.square), tf.abs)
+    return [p, q, x], [first, second, third], [[p, q, X] for p in (True, False) for q in (True, False)]
+
+
 def switch_of_three():
     """What TensorFlow 2 lowers a tf.switch_case to."""
     n, x = tf.placeholder(tf.int32, [], name="n"), tf.placeholder(tf.float32, [None, 3], name="x")
@@ -126,6 +140,7 @@ CASES = [
     weights_in_a_branch,
     index_of_the_branch,
     shared_decider,
+    shared_decider_between_others,
     switch_of_three,
 ]
 

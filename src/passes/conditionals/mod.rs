@@ -120,7 +120,8 @@ impl<'a> Building<'a> {
         let known = self.branches.merges()[&first];
         let mut merges = vec![first];
         let others = self.merges_of[&known].iter().filter(|&&other| other > first);
-        merges.extend(others.filter(|&&other| self.reads_only_what_is_there(other)));
+        let is_called = |&other: &NodeId| self.moved.contains_key(&TensorRef::from(other));
+        merges.extend(others.filter(|&other| !is_called(other) && self.reads_only_what_is_there(*other)));
         Conditional { decider: known.0, merges }
     }
 
@@ -275,6 +276,25 @@ mod tests {
         assert_eq!(ops("then_branch"), ["Placeholder", "Neg"]);
         assert_eq!(ops("else_branch"), ["Placeholder"]);
         assert!(graph.find("negated").is_none());
+    }
+
+    #[test]
+    fn a_merge_is_not_called_again_with_one_that_had_to_wait() {
+        let mut graph = conditional(|_, _| ());
+        let tensor = |graph: &Graph, name: &str| graph.find_tensor(name).unwrap();
+        input(&mut graph, "q", DType::Bool, Shape::scalar());
+        let mut choose = |name: &str, of: &str, decider: &str| {
+            let (of, decider) = (tensor(&graph, of), tensor(&graph, decider));
+            let switch = add(&mut graph, &format!("{name}/switch"), "Switch", &[of, decider]);
+            let negated = add(&mut graph, &format!("{name}/negated"), "Neg", &[port(switch, 1)]);
+            add(&mut graph, name, "Merge", &[port(switch, 0), negated.into()]);
+        };
+        // "late" reads what is not there when "out" is called; "early", after it, does not.
+        choose("other", "x:0", "q:0");
+        choose("late", "other:0", "p:0");
+        choose("early", "x:0", "p:0");
+        let graph = called(graph, &["out:0", "late:0", "early:0"]).unwrap();
+        assert_eq!(graph.nodes().filter(|(_, node)| node.op == "If").count(), 3);
     }
 
     #[test]
