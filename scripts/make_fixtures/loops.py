@@ -211,6 +211,13 @@ def control_edges_to_and_from_a_loop():
     return [n, x], [y, z], [[2, X]]
 
 
+def outputs_that_wait_for_a_variable_that_nothing_reads():
+    n, x = count(), floats(None, 3)
+    _, y, rest = tf.while_loop(lambda i, y, rest: i < n, lambda i, y, rest: (i + 1, y * 2, rest - 1), [0, x, n])
+    with tf.control_dependencies([rest]):
+        return [n, x], [tf.identity(y)], [[0, X], [3, X]]
+
+
 def condition_that_reads_from_outside():
     x, limits = floats(None, 3), floats(None, name="limits")
     condition = lambda i, y: y < limits[tf.minimum(i, tf.size(limits) - 1)]
@@ -481,6 +488,7 @@ CASES = [
     assertions_and_prints,
     random_numbers_that_are_not_read,
     control_edges_to_and_from_a_loop,
+    outputs_that_wait_for_a_variable_that_nothing_reads,
     condition_that_reads_from_outside,
     read_and_written,
     no_elements,

@@ -118,9 +118,10 @@ impl<'a, 'n> Finder<'a, 'n> {
     fn decider(&self, node: &'a NodeDef) -> Option<(&'a str, usize)> {
         let decider = data_inputs(node).nth(1).filter(|_| is_switch(&node.op))?;
         let decider = past_identities(decider, |name| self.nodes.get(name));
-        // The Switch of a loop variable leads to the next iteration, or out of the loop.
-        let is_of_loop = self.nodes.get(decider.0).is_some_and(|node| node.op == "LoopCond");
-        (!is_of_loop).then_some(decider)
+        // The Switch of a loop variable leads to the next iteration, or out of the loop. A loop that became functions has no
+        // LoopCond any more, but may have left variables that only control edges lead to.
+        let is_of_conditional = self.nodes.get(decider.0).is_some_and(|node| node.op != "LoopCond");
+        is_of_conditional.then_some(decider)
     }
 
     /// Whether a `Merge` starts the iterations of a loop.
@@ -159,20 +160,23 @@ impl<'a, 'n> Finder<'a, 'n> {
         let inputs: Vec<Rc<Branches<'a>>> = data_inputs(node)
             .filter_map(|(name, port)| Some(self.of_output((self.nodes.index(name)?, port))))
             .collect();
+        let of_inputs = union(&inputs);
         let by_data = match node.op.as_str() {
             op if is_merge(op) && !self.is_of_loop(node) => merged(&inputs),
-            _ => union(&inputs),
+            _ => of_inputs.clone(),
         };
         let by_control: Vec<Rc<Branches<'a>>> =
             self.controls(index).filter_map(|control| self.found[control].clone()).collect();
         let by_control = union(&by_control);
-        let missing: Vec<_> = by_control.difference(&by_data).copied().collect();
+        // The branches that a Merge joins end there, although it may wait for nodes on them, as `branch_executed` of a lowered `If`
+        // does (`tensorflow/core/common_runtime/lower_if_op.cc`).
+        let missing: Vec<_> = by_control.difference(&of_inputs).copied().collect();
         if missing.is_empty() {
             return by_data;
         }
         let pivots = missing.iter().filter_map(|branch| self.switches.get(branch).copied()).collect();
         self.pivots.insert(index, pivots);
-        Rc::new(by_data.union(&by_control).copied().collect())
+        Rc::new(by_data.iter().copied().chain(missing).collect())
     }
 }
 
@@ -248,6 +252,34 @@ mod tests {
         nodes.push(node("relu", "Relu", &["cut"]));
         let is_cut = |node: &NodeDef| node.name == "cut";
         assert!(pivots(&Nodes::new(&nodes).unwrap(), &[nodes.len() - 1], &is_cut).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_merge_that_waits_for_nodes_on_its_branches_ends_them() {
+        let nodes = vec![
+            node("p", "Placeholder", &[]),
+            node("switch", "Switch", &["p", "p"]),
+            node("t", "Identity", &["switch:1"]),
+            node("f", "Identity", &["switch"]),
+            node("then_done", "NoOp", &["^t"]),
+            node("else_done", "NoOp", &["^f"]),
+            node("executed", "Merge", &["t", "f", "^then_done", "^else_done"]),
+            node("y", "Relu", &["p", "^executed"]),
+        ];
+        let pivots = pivots_of(&nodes).unwrap();
+        assert!(!pivots.contains_key(&6) && !pivots.contains_key(&7));
+    }
+
+    #[test]
+    fn variables_that_a_loop_left_are_on_no_branch() {
+        let nodes = vec![
+            node("x", "Placeholder", &[]),
+            node("switch", "Switch", &["x", "condition_in_a_function"]),
+            node("exit", "Exit", &["switch"]),
+            node("done", "NoOp", &["^exit"]),
+            node("y", "Relu", &["x", "^done"]),
+        ];
+        assert!(pivots_of(&nodes).unwrap().is_empty());
     }
 
     #[test]
