@@ -265,8 +265,59 @@ def layers():
     yield from case("of_a_gradient", second, spread(4), rtol=1e-5, atol=1e-5)
 
 
+def conditionals():
+    """Conditionals of TensorFlow 2: their branches keep values for those of the gradients, as optionals."""
+
+    def of_branches(branches):
+        def build(x, w):
+            tf.enable_control_flow_v2()
+            y = branches(x, w)
+            gradients = [tf.convert_to_tensor(gradient) for gradient in tf.gradients(y, [x, w])]
+            tf.disable_control_flow_v2()
+            return [y, *gradients]
+
+        return build
+
+    def one(x, w):
+        return tf.cond(tf.reduce_sum(x) > 0, lambda: tf.tanh(x * w) * 2, lambda: tf.nn.relu(tf.matmul(x, w)))
+
+    def sorted_rows(x, w):
+        return tf.reduce_sum(tf.exp(tf.gather(x, tf.argsort(x[:, 0]))) * w)
+
+    def largest(x, w):
+        return tf.reduce_max(tf.math.top_k(x, 2).values) * tf.reduce_prod(w)
+
+    def inner(x, w):
+        return tf.cond(tf.reduce_sum(w) > 0, lambda: tf.sin(tf.exp(x)) * w, lambda: tf.cumsum(x) ** 2 * tf.exp(w))
+
+    def several(x, w):
+        branches = [lambda: tf.exp(x) * w, lambda: tf.reduce_max(x) * tf.sin(w) ** 2, lambda: sorted_rows(x, w) * w, lambda: x * w]
+        return tf.switch_case(tf.cast(tf.reduce_sum(x), tf.int32) % 4, branches)
+
+    def in_a_row(x, w):
+        for _ in range(2):
+            x = tf.cond(x[0, 0] > 0, lambda: tf.sin(x) * w, lambda: tf.exp(tf.minimum(x, 1)) - w)
+        return x
+
+    kinds = {
+        "one": one,
+        "of_other_types": lambda x, w: tf.cond(tf.reduce_sum(x) > 0, lambda: sorted_rows(x, w), lambda: largest(x, w)),
+        "that_keeps_nothing": lambda x, w: tf.cond(tf.reduce_sum(x) > 0, lambda: tf.sin(tf.exp(x)) * w, lambda: x + w),
+        "in_a_branch": lambda x, w: tf.cond(tf.reduce_sum(x) > 0, lambda: inner(x, w), lambda: tf.exp(x * w) * 3),
+        "of_several_branches": several,
+        "in_a_row": in_a_row,
+    }
+    close = dict(rtol=1e-5, atol=1e-5)
+    for name, branches in kinds.items():
+        for sign in (1, -1):
+            arrays = np.abs(spread(3, 3)) * f32(sign), np.abs(spread(3, 3)) * f32([1, -1, -1]) * f32(sign)
+            yield from case(f"of_a_conditional_{name}_{sign}", of_branches(branches), *arrays, opens=("closed", "open", "rank"), **close)
+    for sum in range(4):
+        yield from case(f"of_branch_{sum}", of_branches(several), np.full([3, 3], sum / 9 + 0.02, f32), spread(3, 3), opens=("closed",), **close)
+
+
 def all_cases():
-    for family in (activations, pooling, convolutions, normalization, arrays, layers):
+    for family in (activations, pooling, convolutions, normalization, arrays, layers, conditionals):
         yield from family()
 
 

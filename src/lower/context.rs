@@ -55,6 +55,8 @@ pub enum Value {
     Constant { name: String, constant: Constant },
     /// A list of tensors whose first axes have different lengths.
     Rows(Rows),
+    /// An optional: a value of each type that it may hold, of which one is what it holds and the others are empty.
+    Optional(Vec<(String, DType)>),
 }
 
 /// The tensors of a list, one after the other along their first axis.

@@ -95,7 +95,9 @@ impl<'a> Lowering<'a> {
             .iter()
             .map(|argument| match &argument.value {
                 Value::Constant { constant, .. } => Argument::Known(constant.clone()),
-                Value::Computed { .. } | Value::Rows(_) => Argument::Open(argument.known.clone()),
+                Value::Computed { .. } | Value::Rows(_) | Value::Optional(_) => {
+                    Argument::Open(argument.known.clone())
+                }
             })
             .collect();
         let within = |error: crate::error::Error| error.within(node.error("").subject());
@@ -229,10 +231,10 @@ impl<'a> Lowering<'a> {
         let built = self.build_function(node, what, function, call_arguments)?;
         let mut nested = self.nested(node, &built, call_arguments)?;
         nested.run()?;
-        let are_rows = built.results.iter().map(|&result| nested.rows(result).is_some()).collect();
+        let results = built.results.iter().map(|&result| nested.form(result)).collect();
         let outputs = nested.graph_outputs(node, &built.results)?;
         let nodes = self.rejoin(nested);
-        Ok(Branch { graph: closed(format!("{}/{what}", node.name), vec![], outputs, nodes), are_rows })
+        Ok(Branch { graph: closed(format!("{}/{what}", node.name), vec![], outputs, nodes), results })
     }
 
     /// The outputs of a nested graph for these tensors: values in TensorFlow's order of axes that are computed inside
@@ -252,7 +254,7 @@ impl<'a> Lowering<'a> {
         Ok(graph_outputs)
     }
 
-    /// The names of the values of tensors in TensorFlow's order of axes, and their types: a list of rows has two.
+    /// The names of the values of tensors in TensorFlow's order of axes, and their types: as many as [`Form::count`] says.
     ///
     /// # Errors
     /// If nothing computes one of them.
@@ -260,20 +262,23 @@ impl<'a> Lowering<'a> {
         let mut parts = vec![];
         for &tensor in tensors {
             let dtype = self.dtype(tensor).part();
-            match self.rows(tensor).cloned() {
-                Some(Rows { values, splits }) => parts.extend([(values, dtype), (splits, DType::Int64)]),
-                None => parts.push((self.in_tensorflow_layout(tensor)?, dtype)),
+            match self.value(tensor)?.clone() {
+                Value::Rows(Rows { values, splits }) => {
+                    parts.extend([(values, dtype), (splits, DType::Int64)])
+                }
+                Value::Optional(values) => parts.extend(values),
+                _ => parts.push((self.in_tensorflow_layout(tensor)?, dtype)),
             }
         }
         Ok(parts)
     }
 
-    /// The name of a value in TensorFlow's order of axes that belongs to no tensor of this graph, for a scalar. A list of rows is none.
+    /// The name of a value in TensorFlow's order of axes that belongs to no tensor of this graph, for a scalar. Lists of rows and optionals are none.
     pub fn scalar_name(&mut self, value: Value) -> Option<String> {
         match value {
             Value::Computed { name, .. } => Some(name),
             Value::Constant { name, constant } => Some(self.initializer(&name, constant, &[])),
-            Value::Rows(_) => None,
+            Value::Rows(_) | Value::Optional(_) => None,
         }
     }
 
@@ -284,11 +289,28 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Names for an output of a node in TensorFlow's order of axes, and records it: a list of rows has two.
-    pub fn output_named(&mut self, tensor: TensorRef, is_rows: bool) -> Vec<String> {
+    /// What a tensor is in the model.
+    pub fn form(&self, tensor: TensorRef) -> Form {
+        match self.known(tensor) {
+            Some(Value::Rows(_)) => Form::Rows,
+            Some(Value::Optional(values)) => Form::Optional(values.iter().map(|&(_, dtype)| dtype).collect()),
+            _ => Form::Tensor,
+        }
+    }
+
+    /// Names for an output of a node in TensorFlow's order of axes, and records it.
+    pub fn output_named(&mut self, tensor: TensorRef, form: &Form) -> Vec<String> {
+        if let Form::Optional(types) = form {
+            let name = self.graph.tensor_name(tensor);
+            let values: Vec<(String, DType)> =
+                types.iter().map(|&dtype| (self.unique_name(name.clone()), dtype)).collect();
+            let names = values.iter().map(|(name, _)| name.clone()).collect();
+            self.set(tensor, Value::Optional(values));
+            return names;
+        }
         let layout = Layout::tensorflow_of(self.shape(tensor));
         let name = self.output_name(tensor, &layout);
-        if !is_rows {
+        if *form == Form::Tensor {
             self.set(tensor, Value::Computed { name: name.clone(), layout });
             return vec![name];
         }
@@ -300,10 +322,31 @@ impl<'a> Lowering<'a> {
 
 /// A function as a branch of a conditional.
 pub struct Branch {
-    /// Its nodes. A result that is a list of rows is two outputs.
+    /// Its nodes. Each result is as many outputs as [`Form::count`] says.
     pub graph: onnx::Graph,
-    /// Which of its results are lists of rows.
-    pub are_rows: Vec<bool>,
+    /// What its results are.
+    pub results: Vec<Form>,
+}
+
+/// What a tensor of TensorFlow is in the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    Tensor,
+    /// A list of rows.
+    Rows,
+    /// An optional that may hold values of these types.
+    Optional(Vec<DType>),
+}
+
+impl Form {
+    /// As how many values it is stored.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Tensor => 1,
+            Self::Rows => 2,
+            Self::Optional(types) => types.len(),
+        }
+    }
 }
 
 /// A nested graph without the nodes that nothing reads.

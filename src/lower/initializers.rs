@@ -104,6 +104,7 @@ impl Lowering<'_> {
             Value::Computed { name, .. } | Value::Rows(Rows { values: name, .. }) => {
                 Err(Error::new(name, "it is not a constant"))
             }
+            Value::Optional(_) => Err(self.no_tensor(tensor)),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::context::{Lowering, Rows, Value};
 use crate::error::{Error, Result};
 use crate::graph::{DataFormat, NodeRef, TensorRef};
 use crate::onnx::{self, Attribute};
-use crate::tensor::Constant;
+use crate::tensor::{Constant, DType};
 
 impl Lowering<'_> {
     /// The value of a tensor, if it has one yet.
@@ -27,7 +27,7 @@ impl Lowering<'_> {
                 let layout = Layout::tensorflow(constant.shape().len());
                 Ok((self.in_layout(tensor, &layout)?, layout))
             }
-            Value::Rows(_) => Err(self.are_rows(tensor)),
+            Value::Rows(_) | Value::Optional(_) => Err(self.no_tensor(tensor)),
         }
     }
 
@@ -39,10 +39,20 @@ impl Lowering<'_> {
         }
     }
 
-    pub(super) fn are_rows(&self, tensor: TensorRef) -> Error {
+    /// The values that an optional may hold; `None` for all other values.
+    pub fn optional(&self, tensor: TensorRef) -> Option<&[(String, DType)]> {
+        match self.known(tensor) {
+            Some(Value::Optional(values)) => Some(values),
+            _ => None,
+        }
+    }
+
+    pub(super) fn no_tensor(&self, tensor: TensorRef) -> Error {
+        let is_optional = self.optional(tensor).is_some();
+        let what = if is_optional { "an optional" } else { "a list of tensors of different lengths" };
         let node = self.graph.node(tensor.node);
-        node.error("it is a list of tensors of different lengths, which is no tensor in ONNX")
-            .advice("choose an output that is computed from the list")
+        node.error(format!("it is {what}, which is no tensor in ONNX"))
+            .advice("choose an output that is computed from it")
     }
 
     /// The layout in which a tensor is stored; `None` for a constant, which can have any layout.
@@ -58,7 +68,7 @@ impl Lowering<'_> {
         let rank = match self.value(tensor)? {
             Value::Computed { layout, .. } => layout.axes().len(),
             Value::Constant { constant, .. } => constant.shape().len(),
-            Value::Rows(_) => return Err(self.are_rows(tensor)),
+            Value::Rows(_) | Value::Optional(_) => return Err(self.no_tensor(tensor)),
         };
         self.in_layout(tensor, &Layout::tensorflow(rank))
     }
@@ -81,7 +91,7 @@ impl Lowering<'_> {
                 return Ok(self.initializer(&name, constant.permuted(target.axes())?, target.axes()));
             }
             Value::Computed { name, layout } => (name, layout),
-            Value::Rows(_) => return Err(self.are_rows(tensor)),
+            Value::Rows(_) | Value::Optional(_) => return Err(self.no_tensor(tensor)),
         };
         // A tensor of unknown rank is stored in TensorFlow's order. If an op takes tensors of one rank alone, it has that rank.
         let layout = match self.shape(tensor).rank() {
@@ -282,6 +292,7 @@ impl Lowering<'_> {
                 Value::Computed { name, .. } => vec![name],
                 Value::Constant { .. } => vec![],
                 Value::Rows(Rows { values, splits }) => vec![values, splits],
+                Value::Optional(values) => values.iter_mut().map(|(name, _)| name).collect(),
             };
             names.into_iter().filter(|name| *name == from).for_each(|name| to.clone_into(name));
         }

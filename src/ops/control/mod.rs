@@ -1,6 +1,7 @@
 //! Calls, conditionals and loops.
 
 pub mod lower;
+mod optionals;
 pub mod shape;
 
 use super::{Op, op};
@@ -8,6 +9,10 @@ use crate::graph::branches::ON_BRANCH;
 use crate::ops::infer::like_first_input;
 
 const BRANCH: &str = "it becomes an If, or the branch that is taken";
+
+/// The first operator set of which ONNX Runtime infers no shape for a result of an If if it has one in one branch alone. Before it, an
+/// optional that one branch keeps had the shape of the others.
+const OPTIONALS: i64 = 13;
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -19,6 +24,20 @@ pub const OPS: &[Op] = &[
         .shape(shape::conditional)
         .lower(lower::conditional, &["If"]),
     op("Merge").also(&["RefMerge"]).shape(super::array::shape::basic::merge).not_lowered(BRANCH),
+    op("OptionalFromValue")
+        .shape(optionals::optional_type)
+        .lower(optionals::from_value, &[])
+        .since(OPTIONALS)
+        .eval(optionals::value)
+        .note(
+            "the values that a conditional keeps for its gradient; not lists of tensors, and not in a loop",
+        ),
+    op("OptionalGetValue")
+        .shape(optionals::declared_types)
+        .lower(optionals::get_value, &[])
+        .since(OPTIONALS)
+        .eval(optionals::value),
+    op("OptionalNone").shape(optionals::optional_type).lower(optionals::none, &[]).eval(optionals::nothing),
     op("PartitionedCall")
         .also(&["StatefulPartitionedCall"])
         .complex_too()

@@ -119,9 +119,10 @@ impl<'a> Building<'a> {
     fn conditional(&self, first: NodeId) -> Conditional {
         let known = self.branches.merges()[&first];
         let mut merges = vec![first];
-        let others = self.merges_of[&known].iter().filter(|&&other| other > first);
-        let is_called = |&other: &NodeId| self.moved.contains_key(&TensorRef::from(other));
-        merges.extend(others.filter(|&other| !is_called(other) && self.reads_only_what_is_there(*other)));
+        // What an earlier call could not read yet, a later one may, which does not compute again what the earlier one did.
+        let is_new = |other: NodeId| other > first && !self.moved.contains_key(&TensorRef::from(other));
+        let others = self.merges_of[&known].iter().filter(|&&other| is_new(other));
+        merges.extend(others.filter(|&&other| self.reads_only_what_is_there(other)));
         Conditional { decider: known.0, merges }
     }
 
@@ -308,6 +309,22 @@ mod tests {
     fn an_output_that_only_one_branch_computes_is_an_error() {
         let error = called(conditional(|_, _| ()), &["negated:0"]).unwrap_err().to_string();
         assert!(error.contains("negated:0") && error.contains("one branch"), "{error}");
+    }
+
+    #[test]
+    fn conditionals_of_one_condition_are_each_called_once() {
+        let graph = conditional(|graph, negated| {
+            let [p, x] = ["p:0", "x:0"].map(|name| graph.find_tensor(name).unwrap());
+            let late = add(graph, "late", "Neg", &[x]).into();
+            for (name, value) in [("second", late), ("third", x)] {
+                let switch = add(graph, &format!("{name}/switch"), "Switch", &[value, p]);
+                let exp = add(graph, &format!("{name}/exp"), "Exp", &[port(switch, 1)]);
+                add(graph, name, "Merge", &[port(switch, 0), exp.into()]);
+            }
+            assert!(negated < late.node);
+        });
+        let graph = called(graph, &["out:0", "second:0", "third:0"]).unwrap();
+        assert_eq!(graph.nodes().filter(|(_, node)| node.op == "If").count(), 2);
     }
 
     #[test]

@@ -13,8 +13,9 @@ pub use while_loop::while_loop;
 use crate::error::Result;
 use crate::graph::{Attr, NodeRef, TensorRef};
 use crate::lower::context::Lowering;
-use crate::lower::function::{Branch, closed};
+use crate::lower::function::{Form, closed};
 use crate::onnx::{self, Attribute, TensorInfo};
+use crate::ops::control::optionals::joined;
 use crate::tensor::{Constant, DType};
 
 /// Adds the nodes of the called function to the other nodes.
@@ -39,34 +40,28 @@ pub fn conditional(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let condition = as_boolean(cx, node, condition)?;
     let then = cx.branch(node, "then", branches[0], &call_arguments)?;
-    let other = cx.branch(node, "else", branches[1], &call_arguments)?;
-    check_same(node, &then.are_rows, &other.are_rows)?;
-    emit_if(cx, node, condition, then, other.graph);
+    let mut branches = [then, cx.branch(node, "else", branches[1], &call_arguments)?];
+    let results = joined(cx, node, &mut branches)?;
+    let [then, other] = branches.map(|branch| branch.graph);
+    emit_if(cx, node, condition, &results, [then, other]);
     Ok(())
 }
 
-/// Fails if branches return lists of different kinds.
-fn check_same(node: NodeRef<'_>, one: &[bool], other: &[bool]) -> Result<()> {
-    match one.iter().zip(other).position(|(one, other)| one != other) {
-        None => Ok(()),
-        Some(result) => {
-            let problem =
-                "is a list of tensors of different lengths in one branch, and of equal ones in another";
-            Err(node.error(format!("its result {result} {problem}")))
-        }
-    }
-}
-
-fn emit_if(cx: &mut Lowering<'_>, node: NodeRef<'_>, condition: String, then: Branch, other: onnx::Graph) {
-    if then.are_rows.is_empty() {
+fn emit_if(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    condition: String,
+    results: &[Form],
+    [then, other]: [onnx::Graph; 2],
+) {
+    if results.is_empty() {
         return;
     }
     let mut outputs = vec![];
-    for (port, is_rows) in then.are_rows.into_iter().enumerate() {
-        outputs.extend(cx.output_named(node.output(port), is_rows));
+    for (port, form) in results.iter().enumerate() {
+        outputs.extend(cx.output_named(node.output(port), form));
     }
-    let attributes =
-        vec![("then_branch", Attribute::Graph(then.graph)), ("else_branch", Attribute::Graph(other))];
+    let attributes = vec![("then_branch", Attribute::Graph(then)), ("else_branch", Attribute::Graph(other))];
     cx.node(&node.name, "If", vec![condition], outputs, attributes);
 }
 
@@ -94,12 +89,16 @@ pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let branch_index = cx.initializer(&format!("{}/branch", node.name), constant, &[conditions.len()]);
         conditions.push(cx.step(node, "is_branch", "Equal", vec![index.clone(), branch_index], vec![]));
     }
-    let Branch { graph: mut rest, are_rows } = cx.branch(node, "default", last, &call_arguments)?;
-    for (branch_index, (branch, condition)) in first.iter().zip(conditions).enumerate().rev() {
-        let then = cx.branch(node, &format!("branch_{branch_index}"), branch, &call_arguments)?;
-        check_same(node, &then.are_rows, &are_rows)?;
+    let mut written = vec![cx.branch(node, "default", last, &call_arguments)?];
+    for (branch_index, branch) in first.iter().enumerate().rev() {
+        written.push(cx.branch(node, &format!("branch_{branch_index}"), branch, &call_arguments)?);
+    }
+    let results = joined(cx, node, &mut written)?;
+    let mut graphs = written.into_iter().map(|branch| branch.graph);
+    let Some(mut rest) = graphs.next() else { return Ok(()) };
+    for ((branch_index, condition), then) in conditions.into_iter().enumerate().rev().zip(graphs) {
         if branch_index == 0 {
-            emit_if(cx, node, condition, then, rest);
+            emit_if(cx, node, condition, &results, [then, rest]);
             return Ok(());
         }
         let name = cx.unique_name(format!("{}/else", node.name));
@@ -115,7 +114,7 @@ pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             inputs: vec![condition],
             outputs: outputs.iter().map(|output| output.name.clone()).collect(),
             attributes: vec![
-                ("then_branch".into(), Attribute::Graph(then.graph)),
+                ("then_branch".into(), Attribute::Graph(then)),
                 ("else_branch".into(), Attribute::Graph(rest)),
             ],
         };

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Rows, Value};
-use crate::lower::function::{BuiltFunction, CallArgument, closed};
+use crate::lower::function::{BuiltFunction, CallArgument, Form, closed};
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Dim, TensorInfo, onnx_dtype};
 use crate::ops::lists::elements::{has_known_elements, stretched};
@@ -188,7 +188,7 @@ impl Plan {
                 Value::Rows(Rows { values, splits }) => {
                     inputs.extend([info(values, known.dtype.part()), info(splits, DType::Int64)]);
                 }
-                Value::Constant { .. } => {}
+                Value::Constant { .. } | Value::Optional(_) => {}
             }
         }
         let (before, nodes) = split_off_invariant(nodes, &inputs, &outputs);
@@ -206,8 +206,8 @@ impl Plan {
     ) -> Result<()> {
         let mut names = vec![];
         for &index in &self.carried {
-            let is_rows = cx.rows(node.inputs[index]).is_some();
-            names.extend(cx.output_named(node.output(index), is_rows));
+            let form = cx.form(node.inputs[index]);
+            names.extend(cx.output_named(node.output(index), &form));
         }
         let written: Vec<String> = self.lists.iter().map(|list| written_name(cx, node, list)).collect();
         names.extend(written.iter().cloned());
@@ -265,7 +265,7 @@ fn split_off_invariant(
 /// The name of the elements that a loop writes to a list: the name of the list, if these are all.
 fn written_name(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &WrittenList) -> String {
     match list.rest {
-        Rest::Nothing => cx.output_named(node.output(list.variable), false).concat(),
+        Rest::Nothing => cx.output_named(node.output(list.variable), &Form::Tensor).concat(),
         _ => cx.unique_name(format!("{}/written_{}", node.name, list.variable)),
     }
 }
