@@ -40,9 +40,9 @@ LEFT_OUT = re.compile(
 KEPT = {
     "PreventGradient", "StopGradient",
     "AvgPool3DGrad", "AvgPoolGrad", "BiasAddGrad", "BroadcastGradientArgs", "Conv2DBackpropFilter", "Conv3DBackpropFilterV2",
-    "DepthwiseConv2dNativeBackpropFilter", "EluGrad", "FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3",
+    "CropAndResizeGradImage", "DepthwiseConv2dNativeBackpropFilter", "Dilation2DBackpropFilter", "EluGrad", "FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3",
     "InvGrad", "LRNGrad", "LeakyReluGrad", "MaxPool3DGrad", "MaxPoolGrad", "MaxPoolGradV2", "MaxPoolGradWithArgmax",
-    "MirrorPadGrad", "ReciprocalGrad", "Relu6Grad", "ReluGrad", "ResizeBilinearGrad", "ResizeNearestNeighborGrad", "RsqrtGrad",
+    "MirrorPadGrad", "ReciprocalGrad", "Relu6Grad", "ReluGrad", "ResizeBicubicGrad", "ResizeBilinearGrad", "ResizeNearestNeighborGrad", "RsqrtGrad",
     "SeluGrad", "SigmoidGrad", "SoftplusGrad", "SoftsignGrad", "SqrtGrad", "StridedSliceGrad", "TanhGrad",
 }
 

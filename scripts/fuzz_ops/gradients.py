@@ -171,15 +171,45 @@ def resized(name):
     return make
 
 
+def boxes(case, count):
+    corners = np.sort(case.numbers().uniform(-0.3, 1.3, [count, 2, 2]), axis=1)
+    on_pixels = case.choose([np.float32([0, 0, 1, 1]), np.float32([0, 0.5, 0.5, 1]), np.float32([1, 1, 0, 0])])
+    return case.feed(np.where(case.numbers().uniform(size=[count, 1]) < 0.5, corners.reshape(-1, 4), on_pixels).astype(np.float32))
+
+
+def crops(case):
+    size, count = [case.integer(1, 3), *case.integers(2, 1, 6), case.integer(1, 3)], case.integer(1, 4)
+    g = case.tensor("float32", (4, 4), "plain", [count, *case.integers(2, 1, 5), size[3]])
+    given = dict(boxes=boxes(case, count), box_ind=case.feed(np.int32(case.numbers().randint(0, size[0], count))))
+    # TensorFlow multiplies in float32 for float64, too.
+    ways = dict(T=np.float32, method=case.choose(["bilinear", "nearest"]))
+    return case.op("CropAndResizeGradImage", True, grads=g, image_size=case.argument(size), **given, **ways)
+
+
+def dilated(name):
+    def make(case):
+        size, extents, rates = [case.integer(1, 2), *case.integers(2, 3, 7), case.integer(1, 3)], case.integers(2, 1, 3), case.integers(2, 1, 2)
+        covered = [(extent - 1) * rate + 1 for extent, rate in zip(extents, rates)]
+        padding = "SAME" if any(extent > length for extent, length in zip(covered, size[1:3])) else case.choose(["SAME", "VALID"])
+        ways = dict(strides=[1, *case.integers(2, 1, 3), 1], rates=[1, *rates, 1], padding=padding)
+        x = case.tensor(["float32", "float64"], (4, 4), "plain", size)
+        filters = case.constant(case.numbers().randn(*extents, size[3]).astype(x.dtype))
+        g = case.tensor(x.dtype, (4, 4), "plain", [size[0], *images.positions(size[1:3], covered, ways), size[3]])
+        return case.op(name, True, input=x, filter=filters, out_backprop=g, **ways)
+
+    return make
+
+
 OPS = (
     {f"{name}Grad": activation(f"{name}Grad", "features", "special") for name in ("Relu", "Relu6", "LeakyRelu")}
     | {f"{name}Grad": activation(f"{name}Grad", "features", "plain") for name in ("Softplus", "Softsign")}
     | {f"{name}Grad": activation(f"{name}Grad", "outputs", "plain") for name in ("Elu", "Selu")}
     | {f"{name}Grad": function(f"{name}Grad") for name in ("Inv", "Reciprocal", "Rsqrt", "Sigmoid", "Sqrt", "Tanh")}
     | {name: filters(name) for name in ("Conv2DBackpropFilter", "Conv3DBackpropFilterV2", "DepthwiseConv2dNativeBackpropFilter")}
-    | {name: resized(name) for name in ("ResizeBilinearGrad", "ResizeNearestNeighborGrad")}
+    | {name: resized(name) for name in ("ResizeBicubicGrad", "ResizeBilinearGrad", "ResizeNearestNeighborGrad")}
+    | {name: dilated(name) for name in ("Dilation2DBackpropFilter", "Dilation2DBackpropInput")}
     | {
-        "AvgPoolGrad": average, "BiasAddGrad": bias, "BroadcastGradientArgs": broadcast, "FusedBatchNormGradV3": batch_norm, "LRNGrad": local,
+        "AvgPoolGrad": average, "BiasAddGrad": bias, "BroadcastGradientArgs": broadcast, "CropAndResizeGradImage": crops, "FusedBatchNormGradV3": batch_norm, "LRNGrad": local,
         "MaxPoolGrad": greatest, "MaxPool3DGrad": greatest_of_volumes, "MirrorPadGrad": mirrored, "StridedSliceGrad": slices,
     }
 )

@@ -198,6 +198,7 @@ def arrays():
             gradient, images = spread(2, *after, 3), spread(2, *before, 3)
             yield from case(f"of_bilinear_{name}", lambda g, x: raw.ResizeBilinearGrad(grads=g, original_image=x, **attributes), gradient, images, rtol=1e-5, atol=1e-5)
             size = np.int32(before)
+            yield from case(f"of_bicubic_{name}", lambda g, x: raw.ResizeBicubicGrad(grads=g, original_image=x, **attributes), gradient, images, rtol=1e-5, atol=1e-5)
             yield from case(f"of_nearest_{name}", lambda g, size: raw.ResizeNearestNeighborGrad(grads=g, size=size, **attributes), gradient, size, rtol=1e-5, atol=1e-5)
 
 
@@ -265,6 +266,39 @@ def layers():
     yield from case("of_a_gradient", second, spread(4), rtol=1e-5, atol=1e-5)
 
 
+def crops():
+    close = dict(rtol=1e-5, atol=1e-5)
+    boxes = f32([[0, 0, 1, 1], [-0.2, 0.1, 0.7, 1.3], [0.9, 0.8, 0.1, 0.2], [0.25, 0.5, 0.75, 0.5], [2, 2, 3, 3]])
+    numbers, size = np.int32([0, 1, 1, 0, 1]), np.int32([2, 5, 4, 3])
+    for rows, columns in ((5, 4), (3, 2), (1, 1), (7, 1), (1, 6)):
+        gradient, name = spread(5, rows, columns, 3), f"of_crops_{rows}_{columns}"
+
+        def image(g, boxes, numbers, size, method="bilinear", dtype=tf.float32):
+            return raw.CropAndResizeGradImage(grads=g, boxes=boxes, box_ind=numbers, image_size=size, T=dtype, method=method)
+
+        yield from case(name, image, gradient, boxes, numbers, size, **close)
+        nearest = lambda g, boxes, numbers: image(g, boxes, numbers, size, "nearest", tf.float64)
+        yield from case(f"{name}_nearest", nearest, gradient, boxes, numbers, opens=("closed", "open"), **close)
+
+
+def dilations():
+    x, filters = spread(2, 6, 5, 2), spread(3, 2, 2)
+    special = np.where(x > 1.5, f32(np.nan), np.where(x < -1.8, f32(-np.inf), x))
+    for rate, stride, padding in ((1, 1, "SAME"), (1, 2, "VALID"), (2, 1, "SAME"), (2, 2, "VALID"), (1, 3, "SAME")):
+        ways = dict(strides=[1, stride, stride, 1], rates=[1, rate, rate, 1], padding=padding)
+        lengths = [pooled(length, (extent - 1) * rate + 1, stride, padding) for length, extent in ((6, 3), (5, 2))]
+        gradient, name = spread(2, *lengths, 2), f"{rate}_{stride}_{padding.lower()}"
+        for of, op in (("input", raw.Dilation2DBackpropInput), ("filter", raw.Dilation2DBackpropFilter)):
+            build = lambda x, g: op(input=x, filter=tf.constant(filters.astype(x.dtype.as_numpy_dtype)), out_backprop=g, **ways)
+            yield from case(f"of_dilation_{of}_{name}", build, x, gradient)
+            # Where no sum is a number: docs/ops.md.
+            if (of, name) != ("input", "2_1_same"):
+                yield from case(f"of_dilation_{of}_{name}_special", build, special, gradient, opens=("closed",))
+            yield from case(f"of_dilation_{of}_{name}_equal", build, np.zeros_like(x).astype("f8"), gradient.astype("f8"), opens=("closed",))
+            given = lambda x, f, g: op(input=x, filter=f, out_backprop=g, **ways)
+            yield from case(f"of_dilation_{of}_{name}_given", given, x, filters, gradient, opens=("closed",))
+
+
 def conditionals():
     """Conditionals of TensorFlow 2: their branches keep values for those of the gradients, as optionals."""
 
@@ -317,7 +351,7 @@ def conditionals():
 
 
 def all_cases():
-    for family in (activations, pooling, convolutions, normalization, arrays, layers, conditionals):
+    for family in (activations, pooling, convolutions, normalization, arrays, layers, crops, dilations, conditionals):
         yield from family()
 
 

@@ -7,6 +7,7 @@
 
 mod activation_gradients;
 mod array_gradients;
+mod dilation_gradients;
 mod layers;
 mod norm_gradients;
 mod pooling_gradients;
@@ -48,6 +49,7 @@ impl Row {
 const FAMILIES: &[&[Row]] = &[
     activation_gradients::ROWS,
     array_gradients::ROWS,
+    dilation_gradients::ROWS,
     layers::ROWS,
     norm_gradients::ROWS,
     pooling_gradients::ROWS,
@@ -236,6 +238,16 @@ impl Composed<'_> {
     fn transposed(&mut self, tensor: TensorRef, axes: &[i32]) -> Result<TensorRef> {
         let axes = self.integers(axes)?;
         self.op("Transpose", &[tensor, axes])
+    }
+
+    /// The matrix of so many rows, a scalar, with a one in each row and column.
+    #[inline(never)]
+    fn identity(&mut self, length: TensorRef, dtype: DType) -> Result<TensorRef> {
+        let (first, step) = (self.integer(0)?, self.integer(1)?);
+        let numbers = self.op("Range", &[first, length, step])?;
+        let like = self.cast(first, dtype)?;
+        let (on, off) = (self.number(like, 1.0)?, self.number(like, 0.0)?);
+        self.op("OneHot", &[numbers, length, on, off])
     }
 
     /// The numbers of the elements of a tensor of this shape, in that shape.

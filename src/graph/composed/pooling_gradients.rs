@@ -253,7 +253,7 @@ fn with_places(
 }
 
 /// Images in the shape of others, with the sums of the gradients at their places.
-fn spread(
+pub(super) fn spread(
     composed: &mut Composed<'_>,
     images: TensorRef,
     gradient: TensorRef,

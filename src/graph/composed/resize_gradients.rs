@@ -3,7 +3,7 @@
 //! Resizing is a product with a matrix along each axis, and its gradient one with the transposed matrices.
 //!
 //! Sources: the descriptions of the ops in `tensorflow/core/ops/image_ops.cc`; `tensorflow/core/kernels/image/resize_bilinear_op.cc` and
-//! `resize_nearest_neighbor_op.cc` there, `tensorflow/core/util/image_resizer_state.h`.
+//! `resize_nearest_neighbor_op.cc` there, `resize_bicubic_op.cc`, `crop_and_resize_op.cc`, `tensorflow/core/util/image_resizer_state.h`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
@@ -13,6 +13,8 @@ use crate::graph::{Attr, Attrs, NodeId, TensorRef};
 use crate::tensor::DType;
 
 pub const ROWS: &[Row] = &[
+    row("CropAndResizeGradImage", &["Einsum", "CropAndResize", "UnsortedSegmentSum"], of_crops),
+    row("ResizeBicubicGrad", &["Einsum", "ResizeBicubic"], bicubic),
     row("ResizeBilinearGrad", &["Einsum", "OneHot"], bilinear),
     row("ResizeNearestNeighborGrad", &["Einsum", "OneHot"], nearest),
 ];
@@ -78,17 +80,76 @@ fn length(composed: &mut Composed<'_>, shape: TensorRef, axis: i32) -> Result<Te
     composed.op("Prod", &[part, first])
 }
 
+/// The attributes of an `Einsum` of two tensors.
+fn product_of(equation: &str) -> Attrs {
+    [("equation", Attr::from(equation)), ("N", Attr::Int(2))].into()
+}
+
 fn product(
     composed: &mut Composed<'_>,
     gradient: TensorRef,
     [rows, columns]: [TensorRef; 2],
     dtype: DType,
 ) -> Result<NodeId> {
-    let attrs = |equation: &str| [("equation", Attr::from(equation)), ("N", Attr::Int(2))].into();
-    let product = composed.add("Einsum", &[gradient, rows], attrs("nabc,ah->nhbc"))?;
-    let product = composed.add("Einsum", &[product, columns], attrs("nhbc,bw->nhwc"))?;
+    let product = composed.add("Einsum", &[gradient, rows], product_of("nabc,ah->nhbc"))?;
+    let product = composed.add("Einsum", &[product, columns], product_of("nhbc,bw->nhwc"))?;
     let product = composed.cast(product, dtype)?;
     composed.last("Identity", &[product], Attrs::new())
+}
+
+/// The matrix of an axis is the resized identity: an image for each of its columns, of one pixel a row.
+fn bicubic(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Result<NodeId> {
+    let [gradient, images] = composed.take(inputs)?;
+    let dtype = composed.dtype(images);
+    let (before, after) = (composed.op("Shape", &[images])?, composed.op("Shape", &[gradient])?);
+    let (one, behind) = (composed.integers(&[1])?, composed.integer(-1)?);
+    let [rows, columns] = [1, 2].map(|axis| {
+        let length = length(composed, before, axis)?;
+        let mut image = composed.identity(length, DType::Float32)?;
+        for _ in 0..2 {
+            image = composed.op("ExpandDims", &[image, behind])?;
+        }
+        let count = composed.part(after, axis, axis.saturating_add(1))?;
+        let size = composed.joined(&[count, one])?;
+        let attrs = composed.attrs(&["align_corners", "half_pixel_centers"]);
+        let resized = composed.add("ResizeBicubic", &[image, size], attrs)?;
+        let matrix =
+            composed.add("Squeeze", &[resized], [("squeeze_dims", Attr::Ints(vec![2, 3]))].into())?;
+        composed.transposed(matrix, &[1, 0])
+    });
+    let gradient = composed.cast(gradient, DType::Float32)?;
+    product(composed, gradient, [rows?, columns?], dtype)
+}
+
+/// A crop is a product of its image with a matrix along each axis, too. Each one adds to its image what the transposed matrices make of
+/// the gradient.
+fn of_crops(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Result<NodeId> {
+    let [gradient, boxes, numbers, size] = composed.take(inputs)?;
+    let dtype = composed.node.dtype("T").unwrap_or(DType::Float32);
+    let crops = composed.op("Shape", &[gradient])?;
+    let (one, zeros) = (composed.integers(&[1])?, composed.op("ZerosLike", &[numbers])?);
+    // The crops of an image whose pixels have a channel of their own are the rows of the matrix.
+    let [rows, columns] = [1, 2].map(|axis| {
+        let (length, count) =
+            (length(composed, size, axis)?, composed.part(crops, axis, axis.saturating_add(1))?);
+        let mut image = composed.identity(length, DType::Float32)?;
+        for before in if axis == 1 { [1, 0] } else { [0, 0] } {
+            let before = composed.integer(before)?;
+            image = composed.op("ExpandDims", &[image, before])?;
+        }
+        let counts = if axis == 1 { [count, one] } else { [one, count] };
+        let counts = composed.joined(&counts)?;
+        let attrs = composed.attrs(&["method"]);
+        let crops = composed.add("CropAndResize", &[image, boxes, zeros, counts], attrs)?;
+        let other = Attr::Ints(vec![3i64.saturating_sub(i64::from(axis))]);
+        composed.add("Squeeze", &[crops], [("squeeze_dims", other)].into())
+    });
+    let parts = composed.add("Einsum", &[gradient, rows?], product_of("nabc,nah->nhbc"))?;
+    let parts = composed.add("Einsum", &[parts, columns?], product_of("nhbc,nbw->nhwc"))?;
+    let count = length(composed, size, 0)?;
+    let images = composed.op("UnsortedSegmentSum", &[parts, numbers, count])?;
+    let images = composed.cast(images, dtype)?;
+    composed.last("Identity", &[images], Attrs::new())
 }
 
 fn bilinear(composed: &mut Composed<'_>, inputs: &[TensorRef]) -> Result<NodeId> {
