@@ -13,7 +13,7 @@ use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{ImageShape, Recognition, Variables, build, recognize};
 
 use crate::support::checkpoint_writer::{Variable, write_v2};
-use crate::support::command::{convert, fails};
+use crate::support::command::{convert, fails, prints};
 use crate::support::fill;
 use crate::support::npy;
 use crate::support::onnx::{Model, execute, relative_error};
@@ -124,6 +124,8 @@ fn a_rebuilt_network_is_the_graph_that_tensorflow_evaluated() {
 fn a_rebuilt_network_computes_what_tensorflow_computes() {
     let folder = TempDir::new().unwrap();
     let (case, [checkpoint, _]) = written("mobilenet_v1_025", &folder);
+    let shown = prints(&["inspect", checkpoint.to_str().unwrap()]);
+    assert!(shown.contains("\nother: 112 tensors, 448 B, converted\n"), "{shown}");
     let model = folder.path().join("model.onnx");
     let [height, width] = case.image_size();
     let size = format!("{height}x{width}");

@@ -399,6 +399,33 @@ fn everything_before_an_unknown_operator_is_compared() {
 }
 
 #[test]
+fn parts_of_a_model_keep_batches_of_different_lengths_apart() {
+    let float = r#"attr { key: "T" value { type: DT_FLOAT } }"#;
+    let input = |name: &str, dims: &str| {
+        format!(
+            r#"node {{ name: "{name}" op: "Placeholder" attr {{ key: "dtype" value {{ type: DT_FLOAT }} }}
+               attr {{ key: "shape" value {{ shape {{ dim {{ size: -1 }} {dims} }} }} }} }}"#
+        )
+    };
+    let nodes = format!(
+        r#"node {{ name: "negated" op: "Neg" input: "rows" {float} }}
+           node {{ name: "shape" op: "Shape" input: "images" {float} }}
+           node {{ name: "lrn" op: "LRN" input: "images" {float} }}
+           node {{ name: "same" op: "Reshape" input: "lrn" input: "shape" {float} }}"#
+    );
+    let images = input("images", "dim { size: 1 } dim { size: 1 } dim { size: 8 }");
+    let (_folder, graph, model) = graph(&[input("rows", ""), images, nodes].concat());
+    let inputs = graph.with_file_name("inputs.npz");
+    let ones = |shape: &[usize]| Tensor::Float32(ArrayD::ones(shape));
+    save_arrays(&inputs, &[("rows:0".to_owned(), ones(&[3])), ("images:0".to_owned(), ones(&[1, 1, 1, 8]))])
+        .unwrap();
+    let options =
+        ["--outputs", "negated:0,same:0", "--verify", "--json", "--verify-inputs", inputs.to_str().unwrap()];
+    let done = convert(&graph, &model, &options);
+    assert_eq!(json(&done)["verification"]["verdict"], "partial", "{}", done.stdout);
+}
+
+#[test]
 fn a_batch_writes_models_that_cannot_be_verified() {
     let (folder, _, _) = graph(
         &GRAPH

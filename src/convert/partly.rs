@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::batch_axis::tell_batches_apart;
 use super::{Conversion, simplify_function};
 use crate::error::Result;
 use crate::eval::{Leaves, Refused, run_past};
@@ -194,7 +195,11 @@ impl Conversion {
             ..self.reference.lowered.clone()
         };
         let (graph, moved) = self.graph.clone().pruned_to(tensors);
-        lower(&graph, &moved.tensors(tensors), &options, simplify_function)
+        let outputs = moved.tensors(tensors);
+        let mut model = lower(&graph, &outputs, &options, simplify_function)?;
+        // As in the whole model: a runtime may take lengths of the same name for equal ones.
+        tell_batches_apart(&mut model, &graph, &outputs);
+        Ok(model)
     }
 }
 

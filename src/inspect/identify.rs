@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Shape, is_variable, node_def};
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::moving_averages::MovingAverages;
+use crate::passes::quantize::quantize;
 use crate::slim::{BuiltNetwork, Recognition, Recognized, Value, Variables};
 use crate::source::Source;
 use crate::tensors_in_file::{NamedTensor, TensorFile};
@@ -136,7 +137,10 @@ impl IdentifiedNetwork {
         let moving_averages = MovingAverages::choose(&graph, options.moving_averages, &origin, |name| {
             variables.get(name).cloned()
         })?;
-        let nodes = graph.nodes().map(|(_, node)| node).filter(|node| node.is_variable());
+        // If it cannot be rounded as the checkpoint says, `conversion_problem` tells why.
+        let rounded = quantize(graph.clone(), variables);
+        let rounded = rounded.as_ref().map_or(&graph, |(rounded, ..)| rounded);
+        let nodes = rounded.nodes().map(|(_, node)| node).filter(|node| node.is_variable());
         let read = nodes.map(|variable| moving_averages.stored_name(&variable.name)).collect();
         Ok(Self {
             batch_norms: batch_norms(&graph),
