@@ -48,6 +48,7 @@ const OTHERWISE: &[&str] = &[
     "dense_bincount.0",
     "dense_bincount.2",
     "edit_distance_of_large_numbers.0",
+    "gradient_of_dilation_filter_2_1_same_special.closed.0",
     "log_determinant_singular_float32.0",
     "lstm_both_ways.v1.0",
     "lstm_both_ways.v2.0",

@@ -254,9 +254,12 @@ fn finish(
 fn with_computed_weights(bound: BoundGraph) -> Result<BoundGraph> {
     let graph = &bound.graph;
     let is_constant = |input: &TensorRef| graph.constant(graph.origin(*input)).is_some();
-    let is_of_weights = |node: &Node| {
-        !node.inputs.is_empty() && node.forwarded(0).is_none() && node.inputs.iter().all(is_constant)
+    // Weights of other axes keep their names.
+    let is_computed = |node: &Node| {
+        node.forwarded(0).is_none() && !matches!(node.op.as_str(), "ExpandDims" | "Reshape" | "Squeeze")
     };
+    let is_of_weights =
+        |node: &Node| !node.inputs.is_empty() && is_computed(node) && node.inputs.iter().all(is_constant);
     if !graph.nodes().any(|(_, node)| is_of_weights(node)) {
         return Ok(bound);
     }

@@ -120,11 +120,13 @@ pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<(Graph, Move
     }
     rewrite(graph, |rewriting, node| {
         let scaled = match (node.op.as_str(), &node.inputs[..]) {
-            ("SelectV2" | "Select", &[mask, scaled, _]) if is_random_mask(rewriting, mask, MASK_DEPTH) => {
+            ("SelectV2" | "Select", &[mask, scaled, dropped])
+                if is_random_mask(rewriting, mask) && is_zero(rewriting, dropped) =>
+            {
                 scaled
             }
-            ("Mul", &[a, b]) if is_random_mask(rewriting, b, MASK_DEPTH) => a,
-            ("Mul", &[a, b]) if is_random_mask(rewriting, a, MASK_DEPTH) => b,
+            ("Mul", &[a, b]) if is_random_mask(rewriting, b) => a,
+            ("Mul", &[a, b]) if is_random_mask(rewriting, a) => b,
             _ => return Ok(None),
         };
         let Some(unscaled) = unscaled(rewriting, scaled) else { return Ok(None) };
@@ -137,16 +139,40 @@ pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<(Graph, Move
 /// The most ops between a random number and the mask that is computed from it.
 const MASK_DEPTH: usize = 8;
 
+/// Whether a tensor has the value 0 alone.
+fn is_zero(rewriting: &Rewriting<'_>, tensor: TensorRef) -> bool {
+    let node = rewriting.source(tensor);
+    match (node.op.as_str(), &node.inputs[..]) {
+        ("ZerosLike", _) => true,
+        ("BroadcastTo", &[value, _]) | ("Fill", &[_, value]) => is_zero(rewriting, value),
+        _ => node.constant().is_some_and(|value| value.as_numbers().has_only(0.0)),
+    }
+}
+
+/// Whether a tensor has only two values, zero and one or false and true, which random numbers and constants choose: noise is no mask.
+fn is_random_mask(rewriting: &Rewriting<'_>, tensor: TensorRef) -> bool {
+    let mut node = rewriting.source(tensor);
+    while let ("Cast", Some(&input)) = (node.op.as_str(), node.inputs.first()) {
+        node = rewriting.source(input);
+    }
+    matches!(node.op.as_str(), "Floor" | "Greater" | "GreaterEqual" | "Less" | "LessEqual")
+        && is_random(rewriting, tensor, MASK_DEPTH)
+}
+
 /// Whether a tensor is computed only from random numbers and constants.
-fn is_random_mask(rewriting: &Rewriting<'_>, tensor: TensorRef, depth: usize) -> bool {
+fn is_random(rewriting: &Rewriting<'_>, tensor: TensorRef, depth: usize) -> bool {
     let node = rewriting.source(tensor);
     match (node.op.as_str(), depth) {
         (_, 0) => false,
         ("RandomUniform" | "StatelessRandomUniform" | "StatelessRandomUniformV2", _) => true,
-        ("GreaterEqual" | "Floor" | "Cast" | "Mul" | "Add" | "AddV2" | "Sub" | "Less", _) => {
+        (
+            "Greater" | "GreaterEqual" | "Less" | "LessEqual" | "Floor" | "Cast" | "Mul" | "Add" | "AddV2"
+            | "Sub",
+            _,
+        ) => {
             let (mut has_random, mut has_other) = (false, false);
             for &input in &node.inputs {
-                if is_random_mask(rewriting, input, depth - 1) {
+                if is_random(rewriting, input, depth - 1) {
                     has_random = true;
                 } else {
                     has_other |= !may_be_number(rewriting, input);
@@ -204,7 +230,8 @@ mod tests {
             let random = add(&mut graph, "random", "RandomUniform", &[shape]);
             if is_chosen {
                 let keep = add(&mut graph, "keep", "GreaterEqual", &[random, half]);
-                add(&mut graph, "out", "SelectV2", &[keep, scaled, half]);
+                let zero = zero(&mut graph);
+                add(&mut graph, "out", "SelectV2", &[keep, scaled, zero]);
             } else {
                 let sum = add(&mut graph, "sum", "Add", &[half, random]);
                 let mask = add(&mut graph, "mask", "Floor", &[sum]);
@@ -238,13 +265,23 @@ mod tests {
         assert_eq!((dropped.op.as_str(), graph.tensor_name(dropped.inputs[0]).as_str()), ("Identity", "x:0"));
     }
 
+    fn zero(graph: &mut Graph) -> TensorRef {
+        let value = [("value", Attr::Tensor(Constant::from_f32(vec![], &[0.0])))];
+        graph.add("zero", "Const", vec![], value.into()).unwrap().into()
+    }
+
     #[test]
-    fn noise_that_is_multiplied_is_no_dropout() {
+    fn noise_that_is_multiplied_or_chosen_is_no_dropout() {
         let mut graph = crate::ops::new_graph();
         let x = add(&mut graph, "x", "Placeholder", &[]);
+        let half = add(&mut graph, "half", "Const", &[]);
+        let scaled = add(&mut graph, "scaled", "Mul", &[x, half]);
         let shape = add(&mut graph, "shape", "Shape", &[x]);
         let random = add(&mut graph, "random", "RandomUniform", &[shape]);
-        add(&mut graph, "out", "Mul", &[x, random]);
+        add(&mut graph, "noisy", "Mul", &[x, random]);
+        add(&mut graph, "scaled_and_noisy", "Mul", &[scaled, random]);
+        let mask = add(&mut graph, "mask", "Less", &[random, half]);
+        add(&mut graph, "one_of_two", "SelectV2", &[mask, scaled, x]);
         let mut changes = Changes::default();
         drop_dropouts(graph, &mut changes).unwrap();
         assert_eq!(changes, Changes::default());
