@@ -254,7 +254,7 @@ fn finish(
 fn with_computed_weights(bound: BoundGraph) -> Result<BoundGraph> {
     let graph = &bound.graph;
     let is_constant = |input: &TensorRef| graph.constant(graph.origin(*input)).is_some();
-    // Weights of other axes keep their names.
+    // The lowering gives weights other axes, and leaves them their names.
     let is_computed = |node: &Node| {
         node.forwarded(0).is_none() && !matches!(node.op.as_str(), "ExpandDims" | "Reshape" | "Squeeze")
     };

@@ -273,7 +273,8 @@ impl<'a> Lowering<'a> {
         Ok(parts)
     }
 
-    /// The name of a value in TensorFlow's order of axes that belongs to no tensor of this graph, for a scalar. Lists of rows and optionals are none.
+    /// The name of a value in TensorFlow's order of axes that belongs to no tensor of this graph, for a scalar. Lists of rows and
+    /// optionals are none.
     pub fn scalar_name(&mut self, value: Value) -> Option<String> {
         match value {
             Value::Computed { name, .. } => Some(name),

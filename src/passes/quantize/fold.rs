@@ -4,10 +4,10 @@
 
 use hashbrown::HashSet;
 
-use crate::error::{Error, Result};
+use super::{parent, with_graph, within};
+use crate::error::Result;
 use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
 use crate::passes::rewrite::{Rewriting, rewrite};
-use crate::setting::Setting;
 use crate::tensor::Constant;
 
 /// A graph whose batch norms are folded.
@@ -80,11 +80,9 @@ impl Folding<'_, '_, '_> {
         if !(is_depthwise && (is_direct || joining.op == "BatchToSpaceND") || is_direct && !is_dilated) {
             let problem =
                 "tf.contrib.quantize is rebuilt for batch norms after convolutions without dilation alone";
-            return Err(Error::new(format!("{} \"{}\"", layer.op, layer.name), problem)
-                .advice(format!("give the graph that it was evaluated with: {}", Setting::Graph)));
+            return Err(with_graph(layer.error(problem)));
         }
-        let scope = layer.name.rsplit_once('/').map_or("", |(scope, _)| scope);
-        let within = |name: &str| if scope.is_empty() { name.to_owned() } else { format!("{scope}/{name}") };
+        let within = |name: &str| within(parent(&layer.name), name);
         let folded = |name: &str| within(&format!("BatchNorm_Fold/{name}"));
         let [gamma, beta, mean, variance, input, weights] =
             [gamma, beta, mean, variance, input, weights].map(|tensor| self.rewriting.moved(tensor));

@@ -61,8 +61,7 @@ fn check(
 ) -> Result<()> {
     let differs = |variable: String, problem: &str| {
         let problem = format!("{problem} tf.contrib.quantize of TensorFlow 1.15 adds to this network");
-        let advice = format!("give the graph that it was evaluated with: {}", Setting::Graph);
-        Err(Error::new(format!("variable \"{variable}\""), problem).advice(advice))
+        Err(with_graph(Error::new(format!("variable \"{variable}\""), problem)))
     };
     let mut wanted: Vec<&str> = ranges.values().map(|range| range.scope.as_str()).collect();
     wanted.sort_unstable();
@@ -82,9 +81,24 @@ fn check(
     }
 }
 
+/// The error for a network that is not rebuilt.
+fn with_graph(error: Error) -> Error {
+    error.advice(format!("give the graph that it was evaluated with: {}", Setting::Graph))
+}
+
 /// The scopes that a name is in, the innermost first.
 fn parents(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(name.rsplit_once('/'), |(scope, _)| scope.rsplit_once('/')).map(|(scope, _)| scope)
+}
+
+/// The scope that a name is in.
+fn parent(name: &str) -> &str {
+    parents(name).next().unwrap_or("")
+}
+
+/// The name of something in a scope.
+fn within(scope: &str, name: &str) -> String {
+    if scope.is_empty() { name.to_owned() } else { [scope, "/", name].concat() }
 }
 
 /// Rounds the outputs of nodes for all that read them.

@@ -5,7 +5,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::layers;
+use super::{layers, parent, within};
 use crate::graph::{Graph, NodeId, TensorRef};
 
 /// The range of a tensor.
@@ -29,10 +29,10 @@ pub fn choose(graph: &Graph, order: &[NodeId]) -> HashMap<NodeId, Range> {
         }
     }
     let mut choice =
-        Choice { graph, readers, ranges: HashMap::new(), names: HashMap::new(), seen: HashSet::new() };
+        Choice { graph, readers, ranges: HashMap::new(), names: HashSet::new(), seen: HashSet::new() };
     choice.round_layers(order);
     for &id in order {
-        if choice.joins_rounded(id, 0) {
+        if choice.joins_rounded(id, 0, &mut HashSet::new()) {
             let node = graph.node(id);
             choice.round(id, &node.name, &["activation_", &node.op, "_quant"].concat(), false);
         }
@@ -44,8 +44,8 @@ struct Choice<'a> {
     graph: &'a Graph,
     readers: HashMap<NodeId, Vec<NodeId>>,
     ranges: HashMap<NodeId, Range>,
-    /// How often each scope was opened.
-    names: HashMap<String, usize>,
+    /// The scopes that were opened.
+    names: HashSet<String>,
     /// The nodes that are not looked at again.
     seen: HashSet<NodeId>,
 }
@@ -85,30 +85,30 @@ impl Choice<'_> {
         if self.is_rounded_after(node) {
             return;
         }
-        let name = if context.is_empty() { name.to_owned() } else { [context, "/", name].concat() };
-        let scope = self.unique(name);
+        let scope = self.unique(within(context, name));
         self.ranges.insert(node, Range { scope, is_narrow });
     }
 
     /// The name of a new variable scope.
     fn unique(&mut self, name: String) -> String {
-        let is_open = |name: &String| self.names.get(name).is_some_and(|&count| count > 0);
         let mut unique = name.clone();
         let mut number = 0;
-        while is_open(&unique) {
+        while !self.names.insert(unique.clone()) {
             number += 1;
             unique = format!("{name}_{number}");
         }
-        *self.names.entry(unique.clone()).or_default() += 1;
         unique
     }
 
     /// Whether a node's output is rounded, at once or after nodes that pass it on.
     fn is_rounded_after(&self, node: NodeId) -> bool {
-        let mut open = vec![node];
+        let (mut open, mut known) = (vec![node], HashSet::new());
         while let Some(node) = open.pop() {
             if self.ranges.contains_key(&node) {
                 return true;
+            }
+            if !known.insert(node) {
+                continue;
             }
             let readers = self.readers.get(&node).into_iter().flatten();
             open.extend(readers.filter(|&&reader| self.has_op(reader, &["Reshape", "Identity"])));
@@ -124,9 +124,13 @@ impl Choice<'_> {
         ops.contains(&self.graph.node(node).op.as_str())
     }
 
-    /// Whether a node is a sum or a product of rounded tensors that no activation follows directly.
-    fn joins_rounded(&self, id: NodeId, depth: usize) -> bool {
+    /// Whether a node is a sum or a product of rounded tensors that no activation follows directly. `tried` are nodes that were found to
+    /// be none: several paths may lead to a node.
+    fn joins_rounded(&self, id: NodeId, depth: usize, tried: &mut HashSet<NodeId>) -> bool {
         if depth > MOST_DEEP || self.seen.contains(&id) || !self.has_op(id, &["Add", "AddV2", "Mul"]) {
+            return false;
+        }
+        if !tried.insert(id) {
             return false;
         }
         if let Some(&[reader]) = self.readers.get(&id).map(Vec::as_slice)
@@ -140,7 +144,8 @@ impl Choice<'_> {
             Some(from) => {
                 self.has_op(from, &["Add", "AddV2", "Mul"])
                     && self.graph.node(from).inputs.iter().any(|input| {
-                        !self.ranges.contains_key(&input.node) && self.joins_rounded(input.node, depth + 1)
+                        !self.ranges.contains_key(&input.node)
+                            && self.joins_rounded(input.node, depth + 1, tried)
                     })
             }
         })
@@ -163,7 +168,22 @@ impl Choice<'_> {
     }
 }
 
-/// The scope of a name.
-fn parent(name: &str) -> &str {
-    name.rsplit_once('/').map_or("", |(scope, _)| scope)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Attr, Attrs, Shape};
+    use crate::tensor::DType;
+
+    #[test]
+    fn sums_that_many_paths_lead_to_are_looked_at_once() {
+        let mut graph = crate::ops::new_graph();
+        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[2])))];
+        let mut sum = TensorRef::from(graph.add("x", "Placeholder", vec![], attrs.into()).unwrap());
+        for index in 0..200 {
+            let name = format!("sum_{index}");
+            sum = graph.add(name, "AddV2", vec![sum, sum], Attrs::new()).unwrap().into();
+        }
+        let order: Vec<NodeId> = graph.nodes().map(|(id, _)| id).collect();
+        assert!(choose(&graph, &order).is_empty());
+    }
 }
